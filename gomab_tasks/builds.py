@@ -1,0 +1,117 @@
+"""Run the plan's `go build`s side by side, each verified before anything uses it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gomab_tasks import files, machine
+from gomab_tasks.errors import CompileError
+from gomab_tasks.facts import Facts
+from gomab_tasks.golang import binary, compile
+from gomab_tasks.golang.compile import Build, BuildFailedError, Share
+from gomab_tasks.parallel import run_all
+from gomab_tasks.plan import Plan, PlannedBuild
+from gomab_tasks.progress.events import Event, step
+from gomab_tasks.project import Project
+from gomab_tasks.units import mebibytes
+
+Then = Callable[[PlannedBuild], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Hold how many builds run side by side, and the share of each."""
+
+    side_by_side: int
+    share: Share
+
+    @classmethod
+    def of(cls, jobs: int, builds: int) -> Capacity:
+        """Divide the machine, or `jobs` of its cores, among a number of builds."""
+        cores = jobs or machine.cores()
+        side_by_side = max(1, min(cores, builds))
+        return cls(side_by_side, compile.share(cores, machine.memory(), side_by_side))
+
+
+def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then) -> None:
+    """Compile and verify for every platform of the plan, and hand each build to `then`.
+
+    A build's programs are locked from before the compiler starts until `then`
+    has returned, so that two runs on one output never mix. Compiling one
+    platform overlaps with what `then` does for another.
+
+    Args:
+        jobs: how many cores to use; 0 is all that this process may use.
+
+    Raises what the first failing platform raised, with equal failures of other
+    platforms said once.
+    """
+    capacity = Capacity.of(jobs, len(plan.builds))
+    for planned in plan.builds:
+        project.emit(Event("planned", "compile", planned.build.subject, str(planned.build.platform)))
+    outcomes = run_all(
+        [functools.partial(_run_one, project, facts, planned, capacity.share, then) for planned in plan.builds],
+        capacity.side_by_side,
+        project.processes.stop,
+    )
+    _raise_first(project, [planned.build for planned in plan.builds], outcomes)
+
+
+def _run_one(project: Project, facts: Facts, planned: PlannedBuild, share: Share, then: Then) -> None:
+    build = planned.build
+    lock = project.out / "locks" / f"{build.output.name}.lock"
+    with files.locked(lock, project.processes.check):
+        _compile(project, facts, build, share)
+        then(planned)
+
+
+def _compile(project: Project, facts: Facts, build: Build, share: Share) -> None:
+    name = f"{'-'.join(main.name for main in build.mains)}-{build.output.name.replace('_', '-')}"
+    before = _stamps(build)
+    with step(project.emit, "compile", build.subject, build.platform) as running:
+        compile.run(
+            build,
+            project.processes,
+            facts.toolchain,
+            facts.module.folder,
+            share,
+            log=project.out / "logs" / f"{name[:200]}.txt",
+            on_line=running.progress,
+        )
+        for main in build.mains:
+            binary.verify_binary(build.program(main), main.name, build.platform)
+        total = sum(build.program(main).stat().st_size for main in build.mains)
+        running.result = mebibytes(total) + (", unchanged" if _stamps(build) == before else "")
+
+
+def _stamps(build: Build) -> list[tuple[int, int] | None]:
+    """Note the programs' times: Go leaves a program alone when nothing in it has changed."""
+    paths = [build.program(main) for main in build.mains]
+    statuses = [path.stat() if path.exists() else None for path in paths]
+    return [(status.st_mtime_ns, status.st_ino) if status else None for status in statuses]
+
+
+def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[None | Exception]) -> None:
+    errors = [(build, error) for build, error in zip(builds, outcomes, strict=True) if error]
+    for _, error in errors:
+        if not isinstance(error, BuildFailedError):
+            raise error
+    groups: dict[tuple[str, ...], list[tuple[Build, BuildFailedError]]] = {}
+    for build, error in errors:
+        assert isinstance(error, BuildFailedError)
+        groups.setdefault(error.lines, []).append((build, error))
+    if groups:
+        raise CompileError("\n".join(_say(project, group) for group in groups.values()))
+
+
+def _say(project: Project, group: Sequence[tuple[Build, BuildFailedError]]) -> str:
+    """Word one failure that platforms share: `api linux/arm64: go build failed after 3.2 s: …`."""
+    build, error = group[0]
+    where = ", ".join(str(build.platform) for build, _ in group)
+    lines = "\n  ".join(error.lines)
+    return (
+        f"{build.subject} {where}: go build failed after {error.seconds:.1f} s: {lines}. "
+        f"Log: {project.shown(error.log)}"
+    )

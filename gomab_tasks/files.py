@@ -1,0 +1,156 @@
+"""Write files so that nothing is ever half there.
+
+Everything is written under a temporary name in the same folder and renamed.
+Failures of the disk become `StorageError` with the path and the cure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from gomab_tasks.errors import StorageError
+
+MARKER = ".gomab"
+TEMPORARY = ".tmp-"
+_MARKER_TEXT = "Written by gomab-tasks, which may remove this folder: see `clean`.\n"
+# https://bford.info/cachedir/: backup programs skip such folders.
+_CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Written by gomab-tasks.\n"
+_OUTPUT_FILES = {MARKER: _MARKER_TEXT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHEDIR_TAG}
+
+_CURES = {
+    errno.ENOSPC: "the disk is full; free some space and run it again",
+    errno.EDQUOT: "the disk quota is used up; free some space and run it again",
+    errno.EACCES: "no permission; change its owner or mode, or set another `out`",
+    errno.EPERM: "no permission; change its owner or mode, or set another `out`",
+    errno.EROFS: "the file system is read-only; set another `out`",
+    errno.ENOTDIR: "a part of this path is a file; remove it or set another `out`",
+}
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename or path
+        where = path if TEMPORARY in str(named) else named
+        cure = _CURES.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
+        raise StorageError(f"{where}: cannot be written: {cure}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """Open a temporary file that becomes `path` when the block ends well.
+
+    The old content of `path` stays whole whatever happens in between. The mode
+    is set as given, whatever the umask.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+            os.chmod(name, mode)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a whole file at once, or leave what was there."""
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def locked(path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock, between processes and threads, for the block; `path` is the lock's own file.
+
+    Args:
+        check: called while another run holds the lock; what it raises ends the wait.
+        shared: let others that share hold it too.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while not _try_lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
+            check()
+            time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder for the block and remove it with all it holds afterwards."""
+    with storage_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare_output(out: Path) -> None:
+    """Make the output folder ours: ignored by git and backups, marked for `clean`.
+
+    Raises `StorageError` where the folder holds files that are not ours. A run
+    that was interrupted here, or that is here at the same time, is no stranger.
+    """
+    with storage_errors(out):
+        if out.is_dir() and not all(map(_is_ours, out.iterdir())) and not (out / MARKER).is_file():
+            raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in _OUTPUT_FILES.items():
+            if not (out / name).is_file():
+                write(out / name, text)
+
+
+def _is_ours(path: Path) -> bool:
+    if path.name.startswith(TEMPORARY):
+        return True
+    return path.name in _OUTPUT_FILES and path.read_text(errors="replace") == _OUTPUT_FILES[path.name]
+
+
+def remove_output(out: Path) -> int:
+    """Remove a folder that `prepare_output` made; give the bytes it held.
+
+    Raises `StorageError` without the marker, so nobody's own files are ever removed.
+    """
+    if out.is_symlink() or not out.is_dir():
+        if out.is_symlink() or out.exists():
+            raise StorageError(f"{out}: is not a folder that gomab made; nothing was removed")
+        return 0
+    if not (out / MARKER).is_file():
+        raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
+    size = sum(path.lstat().st_size for path in out.rglob("*") if not path.is_dir())
+    with storage_errors(out):
+        # The marker goes last: an interrupted removal can be repeated.
+        for path in sorted(out.iterdir(), key=lambda path: path.name == MARKER):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        out.rmdir()
+    return size

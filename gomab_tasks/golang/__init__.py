@@ -1,0 +1,1 @@
+"""Know Go: its toolchain, modules, builds and the binaries they leave."""

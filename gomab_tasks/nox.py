@@ -1,0 +1,121 @@
+"""Register the tasks as Nox sessions.
+
+    from gomab_tasks.nox import register
+    register()
+
+Nox executes the noxfile for every listing and every session, so registering
+reads the table and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox
+import nox.registry
+
+from gomab_tasks.errors import SettingsError, StoppedError, TerminatedError
+from gomab_tasks.frontdoor import Door, run_task
+from gomab_tasks.platforms import Platform
+from gomab_tasks.platforms import select as select_platform
+from gomab_tasks.settings import read_settings
+from gomab_tasks.tasks import TASKS, Task
+from gomab_tasks.tasks.commandline import parse_options
+
+if TYPE_CHECKING:
+    from nox.sessions import Session
+
+_FALLBACK = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+
+
+def register(
+    *,
+    root: str | Path | None = None,
+    prefix: str = "",
+    only: Collection[str] = (),
+    default: bool | Collection[str] = False,
+    settings: Mapping[str, object] | None = None,
+) -> None:
+    """Register one session for each task; call it last in the noxfile.
+
+    Args:
+        root: the folder of pyproject.toml; the noxfile's own if not given.
+        prefix: goes before each session's name: `go-` gives `go-images`.
+        only: the tasks to register, by name; all if empty.
+        default: whether a bare `nox` runs them: all, none, or those named.
+        settings: an organisation's defaults, under the table.
+
+    A broken table does not break the noxfile: the sessions are there, and each
+    fails with all problems of the table.
+
+    Raises `ValueError` for names that are no tasks, and for sessions that exist.
+    """
+    door = Door(Path(root or Path.cwd()).resolve(), settings, f"nox -s {prefix}{{}}")
+    known = {task.name for task in TASKS}
+    defaults = known if default is True else set(default or ())
+    chosen = [task for task in TASKS if not only or task.name in only]
+    _check_names(known, {*only, *defaults}, [f"{prefix}{task.name}" for task in chosen])
+    for task in chosen:
+        _register(door, task, f"{prefix}{task.name}", is_default=task.name in defaults)
+
+
+def _check_names(known: Collection[str], asked: Collection[str], sessions: Collection[str]) -> None:
+    """End Nox with one line: an exception here would show as a traceback."""
+    problems = [
+        f"noxfile: register() was asked for '{name}', which is no task; tasks: {', '.join(sorted(known))}"
+        for name in sorted(set(asked) - set(known))
+    ] + [
+        f"noxfile: a session '{name}' exists already; call register(prefix=\"go-\") or leave it out with only=…"
+        for name in sessions
+        if name in nox.registry.get()
+    ]
+    if problems:
+        print("\n".join(problems), file=sys.stderr)  # noqa: T201
+        raise SystemExit(SettingsError.exit_code)
+
+
+def _register(door: Door, task: Task, name: str, *, is_default: bool) -> None:
+    def session(session: Session, platform: str = "") -> None:
+        _run(door, task, session, platform)
+
+    session.__doc__ = task.help
+    body: Callable[..., None] = session
+    if task.each_platform:
+        ids = [str(platform) for platform in _platforms(door)]
+        body = nox.parametrize("platform", [nox.param(id_, id=id_) for id_ in ids])(session)
+    nox.session(
+        python=False, name=name, tags=list(task.tags), default=is_default, allow_parallel=True
+    )(body)
+
+
+def _platforms(door: Door) -> Sequence[Platform]:
+    """Give the table's platforms; with a broken table, the sessions exist and tell its problems."""
+    try:
+        return read_settings(door.root, door.settings).platforms
+    except SettingsError:
+        return _FALLBACK
+
+
+def _run(door: Door, task: Task, session: Session, platform: str) -> None:
+    try:
+        options = parse_options(task, session.posargs)
+        if platform:
+            options["arch"] = _one_platform(options["arch"], platform, session)
+    except SettingsError as error:
+        session.error(str(error))
+    general = {name: options.pop(name) for name in ("json", "quiet")}
+    outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
+    if outcome.code in (StoppedError.exit_code, TerminatedError.exit_code):
+        raise KeyboardInterrupt
+    if outcome.code:
+        session.error(outcome.message)
+
+
+def _one_platform(arch: Sequence[str], platform: str, session: Session) -> tuple[str, ...]:
+    """Narrow a session of one platform; `-- --arch` skips the others."""
+    if arch and platform not in {str(select_platform(word)) for text in arch for word in text.split(",")}:
+        session.skip(f"--arch {' '.join(arch)} leaves out {platform}")
+    return (platform,)

@@ -1,0 +1,1 @@
+"""Make, keep and check images as the OCI image-spec describes them."""

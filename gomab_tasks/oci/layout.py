@@ -1,0 +1,237 @@
+"""Keep images in a folder, as OCI image-spec, image-layout.md describes.
+
+Nothing is synced to disk on purpose: a layout can be made again, every reader
+here checks digests, and an fsync for each blob costs more than compressing it.
+After a power cut a blob may be damaged; that is found, and the blob made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from gomab_tasks import files
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of, read_object, to_json
+from gomab_tasks.oci.image import Index, Manifest, index_bytes
+from gomab_tasks.oci.reading import read_errors
+
+LAYOUT_VERSION = "1.0.0"
+REF_NAME = "org.opencontainers.image.ref.name"
+
+_PIECE = 1 << 20
+# Registries refuse larger documents too.
+_LARGEST_DOCUMENT = 4 << 20
+_BLOB_NAME = re.compile(r"[0-9a-f]{64}")
+# Nothing takes that long to write; a younger one may belong to a running build.
+_STALE_SECONDS = 3600
+_AGAIN = "make the image again"
+
+
+def blob_name(digest: str) -> str:
+    """Give a blob's place in its layout: `blobs/sha256/HEX`."""
+    return f"blobs/{digest.replace(':', '/', 1)}"
+
+
+class BlobWriter:
+    """Take the bytes of a blob whose digest is known only at its end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, piece: bytes) -> None:
+        """Append bytes."""
+        self._file.write(piece)
+        self._sha256.update(piece)
+        self.size += len(piece)
+
+    @property
+    def digest(self) -> str:
+        """Give the digest of what was written so far."""
+        return f"sha256:{self._sha256.hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Write and read the OCI image layout in `folder`.
+
+    Blobs are written under temporary names and renamed, so several processes
+    may add to one layout at once; identical blobs replace each other.
+    """
+
+    folder: Path
+
+    def blob_path(self, digest: str) -> Path:
+        """Give the path of a blob, whether it is there or not."""
+        return self.folder / blob_name(digest)
+
+    @contextmanager
+    def writing(self) -> Iterator[BlobWriter]:
+        """Store as a blob, mode 0644, what the block writes; nothing if the block fails."""
+        blobs = self.folder / "blobs" / "sha256"
+        with files.temporary_folder(self.folder) as temporary:
+            with files.replacing(temporary / "blob") as file:
+                writer = BlobWriter(file)
+                yield writer
+            with files.storage_errors(blobs):
+                blobs.mkdir(parents=True, exist_ok=True)
+                (temporary / "blob").replace(self.blob_path(writer.digest))
+
+    def put_blob(self, media_type: str, content: bytes) -> Descriptor:
+        """Store a small blob, unless it is there undamaged, and give its descriptor."""
+        descriptor = Descriptor(media_type, digest_of(content), len(content))
+        path = self.blob_path(descriptor.digest)
+        if not (self.has_blob(descriptor) and path.read_bytes() == content):
+            files.write(path, content)
+        return descriptor
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Tell whether a blob of the right size is there; its digest is not checked."""
+        try:
+            return self.blob_path(descriptor.digest).stat().st_size == descriptor.size
+        except OSError:
+            return False
+
+    def blob_pieces(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """Read a blob in pieces of 1 MiB, unchecked."""
+        path = self.blob_path(descriptor.digest)
+        with read_errors(path), path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+    def check_blob(self, descriptor: Descriptor) -> None:
+        """Raise `VerificationError` unless the blob has the descriptor's size and digest."""
+        self._check_size(descriptor)
+        sha256 = hashlib.sha256()
+        for piece in self.blob_pieces(descriptor):
+            sha256.update(piece)
+        _check_digest(descriptor, f"sha256:{sha256.hexdigest()}")
+
+    def read_blob(self, descriptor: Descriptor) -> bytes:
+        """Read a whole document and check its size and digest; raises `VerificationError`."""
+        self._check_size(descriptor)
+        if descriptor.size > _LARGEST_DOCUMENT:
+            raise VerificationError(
+                f"{blob_name(descriptor.digest)}: has {descriptor.size} bytes;"
+                f" expected a JSON document of at most {_LARGEST_DOCUMENT}"
+            )
+        content = b"".join(self.blob_pieces(descriptor))
+        _check_digest(descriptor, digest_of(content))
+        return content
+
+    def _check_size(self, descriptor: Descriptor) -> None:
+        where = blob_name(descriptor.digest)
+        path = self.blob_path(descriptor.digest)
+        if not path.is_file():
+            raise VerificationError(f"{where}: is missing; {_AGAIN}")
+        with read_errors(path):
+            size = path.stat().st_size
+        if size != descriptor.size:
+            raise VerificationError(f"{where}: has {size} bytes; expected {descriptor.size}; {_AGAIN}")
+
+    def write_index(self, index: Descriptor, ref_name: str | None = None) -> None:
+        """Make the nested index the layout's one image, with a tag if given.
+
+        index.json is replaced last, so readers see the old image or the new one.
+        skopeo refuses a layout whose index.json lists several manifests itself.
+        """
+        annotations = {REF_NAME: ref_name} if ref_name else {}
+        entry = replace(index, annotations=annotations)
+        files.write(self.folder / "oci-layout", to_json({"imageLayoutVersion": LAYOUT_VERSION}))
+        files.write(self.folder / "index.json", index_bytes([entry]))
+
+    def check_version(self) -> None:
+        """Raise `VerificationError` unless the file oci-layout states the version we know."""
+        document = read_object(self._read_file("oci-layout"), "oci-layout")
+        version = document.get("imageLayoutVersion")
+        if version != LAYOUT_VERSION:
+            raise VerificationError(
+                f"oci-layout: imageLayoutVersion is {version!r}; expected {LAYOUT_VERSION!r}; {_AGAIN}"
+            )
+
+    def read_index(self) -> tuple[Descriptor, Index]:
+        """Read the nested index that index.json points to.
+
+        The descriptor has the tag as its annotation `REF_NAME`. Raises
+        `VerificationError` for any other shape.
+        """
+        entries = Index.from_bytes(self._read_file("index.json"), "index.json").manifests
+        if len(entries) != 1:
+            raise VerificationError(f"index.json: lists {len(entries)} images; expected one; {_AGAIN}")
+        entry = entries[0]
+        if entry.media_type != INDEX:
+            raise VerificationError(
+                f"index.json: manifests[0]: mediaType is '{entry.media_type}'; expected '{INDEX}'; {_AGAIN}"
+            )
+        return entry, Index.from_bytes(self.read_blob(entry), blob_name(entry.digest))
+
+    def _read_file(self, name: str) -> bytes:
+        path = self.folder / name
+        if not path.is_file():
+            raise VerificationError(f"{name}: is missing in {self.folder}; {_AGAIN}")
+        with read_errors(path):
+            return path.read_bytes()
+
+    def remove_unreferenced(self, keep: Iterable[Descriptor] = ()) -> int:
+        """Remove blobs that neither index.json nor `keep` lead to; give the bytes freed.
+
+        `keep` are further roots, such as manifests that no index lists yet;
+        those that are not there are passed over. Call it under the lock that
+        those who write to this layout hold as well: a blob just written has
+        nothing that leads to it yet. Raises `VerificationError`, and removes
+        nothing, when a document on the way is damaged.
+        """
+        roots = [descriptor for descriptor in keep if self.has_blob(descriptor)]
+        if (self.folder / "index.json").exists():
+            roots.append(self.read_index()[0])
+        kept = self._referenced(roots)
+        freed = 0
+        with files.storage_errors(self.folder):
+            for path in (self.folder / "blobs" / "sha256").glob("*"):
+                if _BLOB_NAME.fullmatch(path.name) and f"sha256:{path.name}" not in kept:
+                    freed += path.stat().st_size
+                    path.unlink()
+        return freed + self._remove_stale()
+
+    def _referenced(self, roots: Iterable[Descriptor]) -> set[str]:
+        found: set[str] = set()
+        waiting = list(roots)
+        while waiting:
+            descriptor = waiting.pop()
+            if descriptor.digest in found:
+                continue
+            found.add(descriptor.digest)
+            if descriptor.media_type == INDEX:
+                waiting += Index.from_bytes(
+                    self.read_blob(descriptor), blob_name(descriptor.digest)
+                ).manifests
+            elif descriptor.media_type == MANIFEST:
+                manifest = Manifest.from_bytes(self.read_blob(descriptor), blob_name(descriptor.digest))
+                waiting += [manifest.config, *manifest.layers]
+        return found
+
+    def _remove_stale(self) -> int:
+        """Remove what killed processes left under temporary names."""
+        freed = 0
+        for folder in (self.folder, self.folder / "blobs" / "sha256"):
+            for path in folder.glob(f"{files.TEMPORARY}*"):
+                if time.time() - path.lstat().st_mtime > _STALE_SECONDS:
+                    freed += sum(item.lstat().st_size for item in (path, *path.rglob("*")) if item.is_file())
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return freed
+
+
+def _check_digest(descriptor: Descriptor, found: str) -> None:
+    if found != descriptor.digest:
+        raise VerificationError(
+            f"{blob_name(descriptor.digest)}: its content has the digest {found}; it is damaged: {_AGAIN}"
+        )

@@ -1,0 +1,280 @@
+"""Write a layer's tar, and check the names in one that comes from elsewhere.
+
+Sources: OCI image-spec, layer.md; POSIX pax, as Python's tarfile writes headers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from gomab_tasks.errors import StorageError, VerificationError
+from gomab_tasks.oci.reading import read_errors
+
+Kind = Literal["file", "directory", "symlink"]
+
+BLOCK = 512
+# Raised when the bytes that `tar_pieces` makes from the same entries change.
+TAR_VERSION = 1
+
+_PIECE = 1 << 20
+_HIGHEST_MODE = 0o7777
+_TYPES = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
+# Go's archive/tar reads no longer ones either (maxSpecialFileSize).
+_LONGEST_EXTENSION = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Describe one file, directory or symlink of a layer.
+
+    Attributes:
+        path: relative to the root of the image, parts joined by `/`.
+        mode: permission bits, setuid, setgid and sticky; symlinks always get 0777.
+        source: a file's content, or the path it is read from.
+        target: where a symlink points.
+    """
+
+    path: str
+    kind: Kind
+    mode: int
+    source: Path | bytes | None = None
+    target: str = ""
+    uid: int = 0
+    gid: int = 0
+
+
+def complete(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Sort entries by path and add the directories that contain them, 0755 and 0:0.
+
+    Raises `VerificationError` for what no layer can hold: paths outside the
+    root, two entries of one path, a file or symlink that would contain others.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        _check_entry(entry)
+        if entry.path in found:
+            raise VerificationError(f"layer: two entries have the path '{entry.path}'; rename one of them")
+        found[entry.path] = entry
+    for path in tuple(found):
+        for parent in _parents(path):
+            above = found.setdefault(parent, Entry(path=parent, kind="directory", mode=0o755))
+            if above.kind != "directory":
+                raise VerificationError(
+                    f"layer: '{parent}' is a {above.kind}, but '{path}' lies in it; rename one of them"
+                )
+    return tuple(found[path] for path in sorted(found))
+
+
+def _parents(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+def _check_entry(entry: Entry) -> None:
+    parts = entry.path.split("/")
+    if any(part in {"", ".", ".."} for part in parts) or "\0" in entry.path + entry.target:
+        raise VerificationError(
+            f"layer: path {entry.path!r} must be relative, without empty parts, '.' and '..'"
+        )
+    for text in (entry.path, entry.target):
+        if not _is_utf8(text):
+            raise VerificationError(f"layer: the name {text!r} is not UTF-8; rename it")
+    # layer.md, "Whiteouts": such a file would remove another one instead.
+    if any(part.startswith(".wh.") for part in parts):
+        raise VerificationError(
+            f"layer: '{entry.path}': names with '.wh.' mean removal in a layer; rename it"
+        )
+    if (entry.kind == "file") == (entry.source is None):
+        raise VerificationError(
+            f"layer: '{entry.path}' is a {entry.kind}; files, and only they, have a source"
+        )
+    if (entry.kind == "symlink") != bool(entry.target):
+        raise VerificationError(
+            f"layer: '{entry.path}' is a {entry.kind}; symlinks, and only they, have a target"
+        )
+    if not 0 <= entry.mode <= _HIGHEST_MODE or entry.uid < 0 or entry.gid < 0:
+        raise VerificationError(
+            f"layer: '{entry.path}' has mode {entry.mode:o}, uid {entry.uid}, gid {entry.gid};"
+            " expected a mode up to 7777 and no negative numbers"
+        )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def content_digest(entry: Entry) -> str:
+    """Give the SHA-256 of a file's content in hexadecimal, read in pieces; empty for others."""
+    if entry.source is None:
+        return ""
+    if isinstance(entry.source, bytes):
+        return hashlib.sha256(entry.source).hexdigest()
+    with read_errors(entry.source), entry.source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tar_pieces(entries: Iterable[Entry], contents: dict[str, str]) -> Iterator[bytes]:
+    """Make the tar of complete, sorted entries, in pieces of at most 1 MiB.
+
+    Args:
+        contents: filled with path -> SHA-256 of what was in fact read.
+
+    Raises `StorageError` when a source cannot be read or changes meanwhile.
+    """
+    for entry in entries:
+        if isinstance(entry.source, Path):
+            yield from _stored_file(entry, entry.source, contents)
+        else:
+            content = entry.source or b""
+            contents[entry.path] = content_digest(entry)
+            yield _header(entry, len(content))
+            yield content
+            yield _padding(len(content))
+    # Two blocks end a tar; the further padding of tape records serves nobody.
+    yield bytes(2 * BLOCK)
+
+
+def _stored_file(entry: Entry, source: Path, contents: dict[str, str]) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    with read_errors(source), source.open("rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        left = before.st_size
+        yield _header(entry, left)
+        while left and (piece := file.read(min(left, _PIECE))):
+            left -= len(piece)
+            digest.update(piece)
+            yield piece
+        is_longer = bool(file.read(1))
+        is_newer = os.fstat(file.fileno()).st_mtime_ns != before.st_mtime_ns
+    if left or is_longer or is_newer:
+        raise StorageError(
+            f"{source}: changed while it was read into a layer ({before.st_size} bytes at first);"
+            " wait until nothing writes to it and run it again"
+        )
+    contents[entry.path] = digest.hexdigest()
+    yield _padding(before.st_size)
+
+
+def _header(entry: Entry, size: int) -> bytes:
+    member = tarfile.TarInfo(entry.path)
+    member.type = _TYPES[entry.kind]
+    member.mode = 0o777 if entry.kind == "symlink" else entry.mode
+    member.size = size
+    member.linkname = entry.target
+    member.uid, member.gid = entry.uid, entry.gid
+    return member.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _padding(size: int) -> bytes:
+    return bytes(-size % BLOCK)
+
+
+class TarStream(Protocol):
+    """Give the bytes of a tar in order; fewer than asked for only at its end."""
+
+    def read(self, size: int) -> bytes:
+        """Give the next bytes."""
+        ...
+
+    def skip(self, size: int) -> int:
+        """Pass over the next bytes and give how many there were."""
+        ...
+
+
+def check_tar(stream: TarStream, where: str) -> None:
+    """Walk through a tar's headers and refuse what would leave the image's root.
+
+    tarfile itself is no help here: after the first member it takes a damaged
+    header for the end, and it keeps every member in memory.
+
+    Raises `VerificationError` that starts with `where`.
+    """
+    extension: dict[str, str] = {}
+    while block := stream.read(BLOCK):
+        try:
+            member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            return
+        except tarfile.HeaderError as error:
+            raise VerificationError(f"{where}: is not a readable tar: {error}") from None
+        if member.size < 0:
+            raise VerificationError(f"{where}: is not a readable tar: a member of {member.size} bytes")
+        if member.type in _EXTENSIONS:
+            extension |= _read_extension(stream, member, where)
+            continue
+        _check_member(member, extension, where)
+        _skip_content(stream, member, int(extension.get("size", member.size)), where)
+        extension = {}
+
+
+_EXTENSIONS = {
+    tarfile.XHDTYPE: "",
+    tarfile.SOLARIS_XHDTYPE: "",
+    tarfile.XGLTYPE: "",
+    tarfile.GNUTYPE_LONGNAME: "path",
+    tarfile.GNUTYPE_LONGLINK: "linkpath",
+}
+
+
+def _read_extension(stream: TarStream, member: tarfile.TarInfo, where: str) -> dict[str, str]:
+    """Read what a member says about the next one: its long names and size."""
+    if member.size > _LONGEST_EXTENSION:
+        raise VerificationError(f"{where}: is not a readable tar: an extended header of {member.size} bytes")
+    content = stream.read(member.size + -member.size % BLOCK)[: member.size]
+    if len(content) < member.size:
+        raise VerificationError(f"{where}: is not a readable tar: it ends inside an extended header")
+    if member.type == tarfile.XGLTYPE:
+        return {}
+    if key := _EXTENSIONS[member.type]:
+        return {key: content.rstrip(b"\0").decode("utf-8", "surrogateescape")}
+    try:
+        return dict(_pax_records(content))
+    except ValueError:
+        raise VerificationError(f"{where}: is not a readable tar: a damaged extended header") from None
+
+
+def _pax_records(content: bytes) -> Iterator[tuple[str, str]]:
+    """Split pax records: LENGTH KEYWORD=VALUE and a newline; LENGTH counts the whole record."""
+    while content:
+        length = int(content.partition(b" ")[0])
+        record, content = content[:length], content[length:]
+        keyword, equals, value = record.partition(b" ")[2].partition(b"=")
+        if not equals or not value.endswith(b"\n"):
+            raise ValueError("damaged record")
+        if keyword == b"size" and not value[:-1].isdigit():
+            raise ValueError("damaged size")
+        yield keyword.decode("utf-8", "surrogateescape"), value[:-1].decode("utf-8", "surrogateescape")
+
+
+def _check_member(member: tarfile.TarInfo, extension: dict[str, str], where: str) -> None:
+    names = [extension.get("path", member.name)]
+    if member.islnk():
+        names.append(extension.get("linkpath", member.linkname))
+    for name in names:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise VerificationError(
+                f"{where}: holds the path {name!r}, which leads out of the image's root;"
+                " use a base or files without it"
+            )
+    if member.type == tarfile.GNUTYPE_SPARSE:
+        # layer.md: sparse files SHOULD NOT be used, support for them varies.
+        raise VerificationError(f"{where}: holds {names[0]!r} as a sparse file; use a base without it")
+
+
+def _skip_content(stream: TarStream, member: tarfile.TarInfo, size: int, where: str) -> None:
+    # Only these have content; links may state a size all the same.
+    if not member.isreg() and member.type in tarfile.SUPPORTED_TYPES:
+        return
+    padded = size + -size % BLOCK
+    if stream.skip(padded) < padded:
+        raise VerificationError(f"{where}: is not a readable tar: it ends inside {member.name!r}")

@@ -1,0 +1,213 @@
+"""Read an image back and hold every byte against what the documents say.
+
+Sources: OCI image-spec, image-layout.md, image-index.md, manifest.md, config.md
+and layer.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.compression import decompress
+from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, LAYER_TAR, MANIFEST, Descriptor, Layer
+from gomab_tasks.oci.image import Config, Manifest
+from gomab_tasks.oci.layout import Layout, blob_name
+from gomab_tasks.oci.tar import check_tar
+from gomab_tasks.platforms import Platform, PlatformError, duplicates
+
+_AGAIN = "make the image again"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedImage:
+    """Hold what was read back of one platform; layers from the base's first to the last."""
+
+    platform: Platform
+    manifest: Descriptor
+    config: Descriptor
+    layers: tuple[Layer, ...]
+
+    @property
+    def size(self) -> int:
+        """Give the bytes of all layers as stored and pulled."""
+        return sum(layer.descriptor.size for layer in self.layers)
+
+    @property
+    def unpacked_size(self) -> int:
+        """Give the bytes of all layers' tars."""
+        return sum(layer.unpacked_size for layer in self.layers)
+
+
+def verify_layout(layout: Layout, known: Mapping[str, Layer] | None = None) -> tuple[VerifiedImage, ...]:
+    """Check a whole layout and give its images in the order of the index.
+
+    Args:
+        known: digest -> layer for layers whose diff_id is already established,
+            because this run wrote them or found them through the layer cache.
+            Their blobs are still read and hashed, and their diff_ids compared
+            with the config's, but they are not decompressed.
+
+    Raises `VerificationError` for the first thing that is wrong.
+    """
+    layout.check_version()
+    index, content = layout.read_index()
+    where = blob_name(index.digest)
+    platforms = [_platform_of(entry, f"{where}: manifests[{i}]") for i, entry in enumerate(content.manifests)]
+    if not platforms:
+        raise VerificationError(f"{where}: lists no manifest; {_AGAIN}")
+    if twice := duplicates(platforms):
+        raise VerificationError(f"{where}: lists {twice[0]} more than once; {_AGAIN}")
+    layers = _Layers(layout, known or {})
+    return tuple(
+        _verify_image(layers, entry, platform)
+        for entry, platform in zip(content.manifests, platforms, strict=True)
+    )
+
+
+def verify_image(
+    layout: Layout, manifest: Descriptor, platform: Platform, known: Mapping[str, Layer] | None = None
+) -> VerifiedImage:
+    """Check the image of one platform, listed in an index or not yet.
+
+    Takes and raises what `verify_layout` does.
+    """
+    return _verify_image(_Layers(layout, known or {}), manifest, platform)
+
+
+def _platform_of(entry: Descriptor, where: str) -> Platform:
+    if entry.media_type != MANIFEST:
+        raise VerificationError(
+            f"{where}: mediaType is '{entry.media_type}'; expected '{MANIFEST}'; {_AGAIN}"
+        )
+    if entry.platform is None:
+        raise VerificationError(f"{where}: has no platform; {_AGAIN}")
+    try:
+        return Platform.parse(str(entry.platform))
+    except PlatformError:
+        raise VerificationError(
+            f"{where}: platform is '{entry.platform}'; expected one that Go builds for;"
+            " make the image again without attestations"
+        ) from None
+
+
+def _verify_image(layers: _Layers, manifest: Descriptor, platform: Platform) -> VerifiedImage:
+    layout = layers.layout
+    where = blob_name(manifest.digest)
+    content = Manifest.from_bytes(layout.read_blob(manifest), where)
+    if content.config.media_type != CONFIG:
+        raise VerificationError(
+            f"{where}: config: mediaType is '{content.config.media_type}'; expected '{CONFIG}'; {_AGAIN}"
+        )
+    config_where = blob_name(content.config.digest)
+    config = Config.from_bytes(layout.read_blob(content.config), config_where)
+    _check_config(config, content, platform, config_where)
+    found = tuple(
+        layers.check(layer, f"{where}: layers[{i}]", diff_id, f"{config_where}: rootfs: diff_ids[{i}]")
+        for i, (layer, diff_id) in enumerate(zip(content.layers, config.diff_ids, strict=True))
+    )
+    return VerifiedImage(platform, manifest, content.config, found)
+
+
+def _check_config(config: Config, manifest: Manifest, platform: Platform, where: str) -> None:
+    if config.platform != platform:
+        raise VerificationError(
+            f"{where}: is for {config.platform}; its manifest is for {platform}; {_AGAIN}"
+        )
+    if len(config.diff_ids) != len(manifest.layers):
+        raise VerificationError(
+            f"{where}: rootfs: has {len(config.diff_ids)} diff_ids;"
+            f" the manifest has {len(manifest.layers)} layers; {_AGAIN}"
+        )
+    steps = sum(not step.empty_layer for step in config.history)
+    if config.history and steps != len(manifest.layers):
+        raise VerificationError(
+            f"{where}: history: has {steps} steps that made a layer;"
+            f" the manifest has {len(manifest.layers)} layers; {_AGAIN}"
+        )
+
+
+class _Layers:
+    """Check each layer once, however many platforms share it."""
+
+    def __init__(self, layout: Layout, known: Mapping[str, Layer]) -> None:
+        self.layout = layout
+        self._known = known
+        self._checked: dict[str, Layer] = {}
+
+    def check(self, descriptor: Descriptor, where: str, diff_id: str, diff_id_where: str) -> Layer:
+        if descriptor.media_type not in {LAYER_GZIP, LAYER_TAR}:
+            raise VerificationError(
+                f"{where}: mediaType is '{descriptor.media_type}'; expected '{LAYER_GZIP}' or '{LAYER_TAR}';"
+                " use a base with such layers"
+            )
+        layer = self._checked.get(descriptor.digest) or self._read(descriptor)
+        self._checked[descriptor.digest] = layer
+        if layer.diff_id != diff_id:
+            raise VerificationError(
+                f"{diff_id_where}: is {diff_id}, but {blob_name(descriptor.digest)}"
+                f" unpacks to {layer.diff_id}; {_AGAIN}"
+            )
+        return layer
+
+    def _read(self, descriptor: Descriptor) -> Layer:
+        self.layout.check_blob(descriptor)
+        known = self._known.get(descriptor.digest)
+        return known or _unpack(self.layout, descriptor)
+
+
+def _unpack(layout: Layout, descriptor: Descriptor) -> Layer:
+    where = blob_name(descriptor.digest)
+    pieces = layout.blob_pieces(descriptor)
+    stream = _Unpacked(decompress(pieces) if descriptor.media_type == LAYER_GZIP else pieces)
+    try:
+        check_tar(stream, where)
+        stream.drain()
+    except (zlib.error, EOFError) as error:
+        raise VerificationError(f"{where}: cannot be decompressed: {error}; {_AGAIN}") from None
+    return Layer(descriptor, f"sha256:{stream.sha256.hexdigest()}", stream.size)
+
+
+class _Unpacked:
+    """Hash and count a tar while its headers are read; hold one piece at a time."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int) -> bytes:
+        parts = []
+        while size and self._fill():
+            parts.append(self._piece[:size].tobytes())
+            size -= len(parts[-1])
+            self._piece = self._piece[len(parts[-1]) :]
+        return b"".join(parts)
+
+    def skip(self, size: int) -> int:
+        left = size
+        while left and self._fill():
+            step = min(left, len(self._piece))
+            left -= step
+            self._piece = self._piece[step:]
+        return size - left
+
+    def drain(self) -> None:
+        self._piece = memoryview(b"")
+        while self._fill():
+            self._piece = memoryview(b"")
+
+    def _fill(self) -> bool:
+        """Have bytes at hand, unless the tar has ended."""
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return False
+            self.sha256.update(piece)
+            self.size += len(piece)
+            self._piece = memoryview(piece)
+        return True

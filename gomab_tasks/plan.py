@@ -1,0 +1,196 @@
+"""Decide what to make, before anything is made: pure, from settings and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks import platforms
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.facts import Facts
+from gomab_tasks.golang.compile import Build, Flags
+from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.platforms import Platform, PlatformError
+from gomab_tasks.settings import Group, Settings
+from gomab_tasks.templates import Templates
+
+PROGRAM_FOLDER = "/app"
+"""Where an image holds its programs, whatever its workdir."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Hold what `--arch` chose; `added` are platforms that the table does not list."""
+
+    chosen: tuple[Platform, ...]
+    added: tuple[Platform, ...]
+
+    def of(self, table: Sequence[Platform]) -> tuple[Platform, ...]:
+        """Give the platforms of this run for an image whose table lists `table`."""
+        if not self.chosen:
+            return tuple(table)
+        return tuple(p for p in self.chosen if p in table or p in self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """Hold one image: its programs, its settings and the platforms of this run.
+
+    Attributes:
+        table: the platforms that the table lists; with others, or without
+            some, an index is partial.
+    """
+
+    name: str
+    group: Group
+    mains: tuple[MainPackage, ...]
+    platforms: tuple[Platform, ...]
+    table: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedBuild:
+    """Hold one `go build` and the names of the images that take programs from it."""
+
+    build: Build
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Hold the whole job: images, and the `go build` for each platform that they need."""
+
+    images: tuple[ImagePlan, ...]
+    builds: tuple[PlannedBuild, ...]
+    added: tuple[Platform, ...]
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """All platforms of this run, in order."""
+        return tuple(dict.fromkeys(planned.build.platform for planned in self.builds))
+
+    def images_of(self, planned: PlannedBuild) -> tuple[ImagePlan, ...]:
+        """Give the images that take programs from a build."""
+        return tuple(image for image in self.images if image.name in planned.images)
+
+
+def select(arch: Iterable[str], settings: Settings) -> Selection:
+    """Read `--arch`: from the table where it lists the platform, else added for this run.
+
+    Raises `SettingsError` for a name that Go or OCI does not know.
+    """
+    words = [word for text in arch for word in text.split(",") if word.strip()]
+    table = settings.platforms
+    chosen: list[Platform] = []
+    problems: list[str] = []
+    for word in words:
+        if word.strip() == "all":
+            chosen += table
+            continue
+        try:
+            chosen.append(platforms.select(word))
+        except PlatformError as error:
+            problems.append(f"--arch {error}")
+    if problems:
+        raise SettingsError(problems)
+    unique = tuple(dict.fromkeys(chosen))
+    return Selection(unique, tuple(p for p in unique if p not in table))
+
+
+def make_plan(
+    settings: Settings, facts: Facts, selection: Selection, out: Path, templates: Templates
+) -> Plan:
+    """Turn settings and facts into a plan.
+
+    Raises `SettingsError` for platforms that Go cannot link without cgo, and
+    for two images that would be published under one name.
+    """
+    groups = {name: settings.images.get(name, settings.shared) for name in facts.mains}
+    images = tuple(
+        ImagePlan(name, group, facts.mains[name], selection.of(group.platforms), group.platforms)
+        for name, group in groups.items()
+    )
+    _check_platforms(images)
+    _check_references(images)
+    flags = {image.name: flags_of(image, templates) for image in images}
+    return Plan(images, tuple(_plan_builds(images, flags, out / "bin")), selection.added)
+
+
+def require_linux(plan: Plan) -> None:
+    """Raise `SettingsError` when an image is wanted for another system than linux."""
+    others = [str(platform) for platform in plan.platforms if platform.os != "linux"]
+    if others:
+        raise SettingsError(
+            f"platforms: images are for linux, not {', '.join(others)}; "
+            "`build` compiles those, or take them out of the image's platforms"
+        )
+
+
+def flags_of(image: ImagePlan, templates: Templates) -> Flags:
+    """Turn an image's go settings into flags, templates filled."""
+    go = image.group.go
+    variables = {
+        name: templates.fill(value, f"go.variables.{name}", image.name)
+        for name, value in go.variables.items()
+    }
+    return Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp)
+
+
+def _plan_builds(
+    images: Sequence[ImagePlan], flags: Mapping[str, Flags], folder: Path
+) -> Iterator[PlannedBuild]:
+    for platform in dict.fromkeys(platform for image in images for platform in image.platforms):
+        wanted = [image for image in images if platform in image.platforms]
+        for name, members in _share_builds(platform, wanted, flags).items():
+            mains = {main.name: main for image in members for main in image.mains}
+            build = Build(platform, tuple(mains.values()), flags[members[0].name], folder / name)
+            yield PlannedBuild(build, tuple(image.name for image in members))
+
+
+def _share_builds(
+    platform: Platform, images: Sequence[ImagePlan], flags: Mapping[str, Flags]
+) -> dict[str, list[ImagePlan]]:
+    """Group images that one `go build` can serve, by its output folder's name.
+
+    One for three programs costs half of three. A program with other flags, or
+    with the name of another program, goes into a folder of its image's own.
+    """
+    groups: dict[str, list[ImagePlan]] = {}
+    for image in images:
+        shared = groups.setdefault(platform.slug, [])
+        fits = all(flags[other.name] == flags[image.name] and _coexist(other, image) for other in shared)
+        (shared if fits else groups.setdefault(f"{platform.slug}+{image.name}", [])).append(image)
+    return groups
+
+
+def _coexist(one: ImagePlan, other: ImagePlan) -> bool:
+    names = {main.name: main for main in one.mains}
+    return all(names.get(main.name, main) == main for main in other.mains)
+
+
+def _check_platforms(images: Sequence[ImagePlan]) -> None:
+    impossible = {str(platform) for image in images for platform in image.platforms if platform.needs_cgo}
+    if impossible:
+        raise SettingsError(
+            f"platforms: Go links {', '.join(sorted(impossible))} only through a C compiler, "
+            "and gomab builds without cgo; take it out"
+        )
+
+
+def _check_references(images: Sequence[ImagePlan]) -> None:
+    """Two images of one repository and tag would overwrite each other."""
+    seen: dict[tuple[str, str], str] = {}
+    for image in images:
+        settings = image.group.image
+        for tag in settings.tags if settings.repository else ():
+            reference = (
+                (settings.repository or "").replace("{image}", image.name),
+                tag.replace("{image}", image.name),
+            )
+            if reference in seen:
+                raise SettingsError(
+                    f"images '{seen[reference]}' and '{image.name}' would both be published as "
+                    f"{':'.join(reference)}; put {{image}} into image.repository"
+                )
+            seen[reference] = image.name

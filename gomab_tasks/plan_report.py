@@ -1,0 +1,181 @@
+"""Tell everything that would happen: the plan, as a table and as data."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gomab_tasks import rootfs
+from gomab_tasks.builds import Capacity
+from gomab_tasks.facts import Facts
+from gomab_tasks.golang.compile import Build, arguments
+from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan
+from gomab_tasks.project import Project
+from gomab_tasks.units import budget, columns
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """Hold a file, folder or link of an image; the mode is octal, as `ls` and `chmod` know it."""
+
+    path: str
+    kind: str
+    mode: str
+    owner: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """Hold one image; `partial` says that the table lists other platforms."""
+
+    image: str
+    platforms: tuple[str, ...]
+    partial: bool
+    programs: tuple[str, ...]
+    user: str
+    workdir: str
+    entrypoint: tuple[str, ...]
+    files: tuple[PlannedFile, ...]
+    unpacked_budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCompile:
+    """Hold one `go build`; `-X` values appear as the table's templates."""
+
+    platform: str
+    programs: tuple[str, ...]
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanResult:
+    """Hold the whole plan.
+
+    Attributes:
+        passed_through: Go variables of the user's that change the programs.
+        side_by_side: how many `go build`s run at once.
+    """
+
+    go: str
+    module: str
+    passed_through: Mapping[str, str]
+    side_by_side: int
+    images: tuple[PlannedImage, ...]
+    builds: tuple[PlannedCompile, ...]
+
+    def text(self) -> str:
+        """Give tables of images, files and compiles."""
+        return "\n\n".join(part for part in (_head(self), _images(self), _files(self), _compiles(self)) if part)
+
+
+def report_plan(project: Project, facts: Facts, plan: Plan, jobs: int = 0) -> PlanResult:
+    """Turn a plan into what people and machines read.
+
+    Raises `SettingsError` for files of the table that the project lacks.
+    """
+    capacity = Capacity.of(jobs, len(plan.builds))
+    variables = {image.name: image.group.go.variables for image in plan.images}
+    return PlanResult(
+        go=facts.toolchain.version,
+        module=facts.module.path or "workspace",
+        passed_through=facts.byte_variables,
+        side_by_side=capacity.side_by_side,
+        images=tuple(_image(project, image) for image in plan.images if image.platforms),
+        builds=tuple(
+            _compile(project, facts, replace_variables(planned.build, variables[planned.images[0]]), capacity)
+            for planned in plan.builds
+        ),
+    )
+
+
+def replace_variables(build: Build, templates: Mapping[str, str]) -> Build:
+    """Show `-X` values as the table has them."""
+    return replace(build, flags=replace(build.flags, variables=templates))
+
+
+def _image(project: Project, image: ImagePlan) -> PlannedImage:
+    settings = image.group.image
+    entries = complete(
+        [*rootfs.root_entries(settings, project.root), *rootfs.file_entries(settings.files, project.root)]
+    )
+    programs = [f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains]
+    files = {f"/{entry.path}": _file(project, entry) for entry in entries}
+    files |= {path: PlannedFile(path, "file", "0755", "0:0", "go build") for path in programs}
+    return PlannedImage(
+        image=image.name,
+        platforms=tuple(map(str, image.platforms)),
+        partial=image.platforms != image.table,
+        programs=tuple(main.import_path for main in image.mains),
+        user=str(rootfs.user_of(settings)),
+        workdir=rootfs.workdir_of(settings),
+        entrypoint=rootfs.entrypoint_of(image),
+        files=tuple(files[path] for path in sorted(files)),
+        unpacked_budget=image.group.size.unpacked,
+    )
+
+
+def _file(project: Project, entry: Entry) -> PlannedFile:
+    source = f"-> {entry.target}" if entry.target else "made by gomab"
+    if isinstance(entry.source, Path):
+        inside = entry.source.is_relative_to(project.root)
+        source = project.shown(entry.source) if inside else f"wheel: {'/'.join(entry.source.parts[-2:])}"
+    return PlannedFile(f"/{entry.path}", entry.kind, f"{entry.mode:04o}", f"{entry.uid}:{entry.gid}", source)
+
+
+def _compile(project: Project, facts: Facts, build: Build, capacity: Capacity) -> PlannedCompile:
+    shown = replace(build, output=Path(project.shown(build.output)))
+    return PlannedCompile(
+        platform=str(build.platform),
+        programs=tuple(main.name for main in build.mains),
+        command=("go", *arguments(shown, facts.toolchain, capacity.share.compilers)),
+        environment={**build.flags.env, **build.platform.go_env(), "CGO_ENABLED": "0"},
+    )
+
+
+def _head(plan: PlanResult) -> str:
+    passed = " ".join(f"{name}={value}" for name, value in plan.passed_through.items())
+    rows = [["go", plan.go], ["module", plan.module], ["side by side", str(plan.side_by_side)]]
+    return columns([*rows, *([["from your environment", passed]] if passed else [])])
+
+
+def _images(plan: PlanResult) -> str:
+    head = ["image", "platforms", "user", "entrypoint", "budget"]
+    rows = [
+        [
+            image.image,
+            ", ".join(image.platforms) + (" (partial)" if image.partial else ""),
+            image.user,
+            " ".join(image.entrypoint),
+            budget(image.unpacked_budget),
+        ]
+        for image in plan.images
+    ]
+    return columns([head, *rows])
+
+
+def _files(plan: PlanResult) -> str:
+    """List files image by image; a folder of many is told by its number in the table, whole in JSON."""
+    parts = []
+    for image in plan.images:
+        rows = [[file.mode, file.owner, file.path, file.source] for file in image.files]
+        parts.append(f"files of {image.image}\n" + columns(_shortened(rows)))
+    return "\n\n".join(parts)
+
+
+def _shortened(rows: list[list[str]], number: int = 40) -> list[list[str]]:
+    more = len(rows) - number
+    return [*rows[:number], ["", "", f"and {more} more; all with --json", ""]] if more > 0 else rows
+
+
+def _compiles(plan: PlanResult) -> str:
+    return "\n".join(
+        " ".join([*(f"{name}={value}" for name, value in sorted(build.environment.items())), *map(shlex.quote, build.command)])
+        for build in plan.builds
+    )
+

@@ -1,0 +1,1 @@
+"""Tell what happens while it happens."""

@@ -1,0 +1,110 @@
+"""Hold what every task needs: where, with which settings, and whom to tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks import files
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.process import Processes
+from gomab_tasks.progress.events import Emit, Event, silent
+from gomab_tasks.secrets import redactor
+from gomab_tasks.settings import Settings, read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Hold one project for one run of a task.
+
+    Attributes:
+        root: absolute; the folder of pyproject.toml.
+        emit: takes the events of progress.
+        processes: starts other programs, with the environment of the run.
+        command: how the user starts tasks, `{}` for the task: `nox -s {}`.
+    """
+
+    root: Path
+    settings: Settings
+    emit: Emit
+    processes: Processes
+    command: str
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables of the run."""
+        return self.processes.environment
+
+    @property
+    def module(self) -> Path:
+        """The folder of go.mod or go.work, absolute."""
+        return self.root / self.settings.module
+
+    @property
+    def out(self) -> Path:
+        """The folder of everything that gomab writes, absolute."""
+        return self.root / self.settings.out
+
+    def prepare_output(self) -> Path:
+        """Make the output folder and give it."""
+        files.prepare_output(self.out)
+        return self.out
+
+    def shown(self, path: Path) -> str:
+        """Spell a path for people: relative to the root where it lies inside."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+    def type(self, task: str) -> str:
+        """Spell what the user types to start another task."""
+        return self.command.format(task)
+
+    def say(self, text: str) -> None:
+        """Remark something."""
+        self.emit(Event("said", text=text))
+
+    def warn(self, text: str) -> None:
+        """Warn of something that does not stop the task."""
+        self.emit(Event("warned", text=text))
+
+
+def open_project(  # noqa: PLR0913 - the public door; all but root have defaults
+    root: str | Path = ".",
+    *,
+    settings: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    emit: Emit = silent,
+    processes: Processes | None = None,
+    command: str = "gomab {}",
+) -> Project:
+    """Read `[tool.gomab]` of the pyproject.toml in `root`.
+
+    Args:
+        root: the folder of pyproject.toml.
+        settings: an organisation's defaults, under the table.
+        environment: the variables of the run; the process's own if not given.
+
+    Raises `SettingsError` with every problem of the table at once.
+    """
+    root = Path(root).resolve()
+    variables = os.environ if environment is None else environment
+    project = Project(
+        root=root,
+        settings=read_settings(root, settings),
+        emit=emit,
+        processes=processes or Processes(variables, redactor(variables)),
+        command=command,
+    )
+    _require_inside(project, "out", project.out)
+    _require_inside(project, "module", project.module)
+    return project
+
+
+def _require_inside(project: Project, key: str, folder: Path) -> None:
+    """Follow links: a folder that only looks like one inside the project is refused."""
+    if not folder.resolve().is_relative_to(project.root):
+        raise SettingsError(
+            f"pyproject.toml: {key} is '{folder.relative_to(project.root)}', a link that leads out of the project "
+            f"to {folder.resolve()}; name a folder inside it"
+        )

@@ -1,0 +1,193 @@
+"""Keep what one run made of an image for a platform, for a later join.
+
+A record is a JSON file in OUT/records/IMAGE/; runs on other machines leave
+theirs there too once their output folders are copied together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gomab_tasks import files
+from gomab_tasks.errors import StorageError, VerificationError
+from gomab_tasks.facts import Facts
+from gomab_tasks.oci.descriptor import LAYER_GZIP, MANIFEST, Descriptor, Layer
+from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.plan import ImagePlan, Plan
+from gomab_tasks.platforms import Platform
+from gomab_tasks.rootfs import wheel_versions
+
+FORMAT = 1
+# What is published under, compared with or made of an image decides none of its bytes.
+_WITHOUT_BYTES = frozenset({"image.repository", "image.tags", "image.annotations"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerRecord:
+    """Hold a layer; `size` is as stored, `unpacked_size` that of its tar."""
+
+    holds: str
+    digest: str
+    diff_id: str
+    size: int
+    unpacked_size: int
+
+    @property
+    def layer(self) -> Layer:
+        """The layer, as the documents of an image name it."""
+        return Layer(Descriptor(LAYER_GZIP, self.digest, self.size), self.diff_id, self.unpacked_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """Hold an image for one platform as it lies in the layout.
+
+    Attributes:
+        manifest, manifest_size: the manifest's digest, and its size.
+        programs: SHA-256 of each program, by name.
+        inputs: all that decided the bytes besides the sources, by name; equal
+            for all platforms of one index.
+    """
+
+    format: int = FORMAT
+    image: str
+    platform: str
+    manifest: str
+    manifest_size: int
+    config: str
+    layers: tuple[LayerRecord, ...]
+    programs: Mapping[str, str]
+    inputs: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        image: str,
+        verified: VerifiedImage,
+        *,
+        holds: tuple[str, ...],
+        programs: Mapping[str, str],
+        inputs: Mapping[str, str],
+    ) -> ImageRecord:
+        """Record what was read back; `holds` says what each layer is for."""
+        return cls(
+            image=image,
+            platform=str(verified.platform),
+            manifest=verified.manifest.digest,
+            manifest_size=verified.manifest.size,
+            config=verified.config.digest,
+            layers=tuple(_layer_record(*pair) for pair in zip(holds, verified.layers, strict=True)),
+            programs=programs,
+            inputs=inputs,
+        )
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The manifest, as an index lists it."""
+        platform = Platform.parse(self.platform)
+        return Descriptor(MANIFEST, self.manifest, self.manifest_size, platform)
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored and pulled: the sum of the layers' sizes."""
+        return sum(layer.size for layer in self.layers)
+
+    @property
+    def unpacked_size(self) -> int:
+        """Bytes after decompression: the sum of the layers' tars."""
+        return sum(layer.unpacked_size for layer in self.layers)
+
+
+def _layer_record(holds: str, layer: Layer) -> LayerRecord:
+    return LayerRecord(
+        holds=holds,
+        digest=layer.descriptor.digest,
+        diff_id=layer.diff_id,
+        size=layer.descriptor.size,
+        unpacked_size=layer.unpacked_size,
+    )
+
+
+def layout_folder(out: Path, image: str) -> Path:
+    """Give the folder of an image's OCI layout."""
+    return out / "images" / image
+
+
+def image_lock(out: Path, image: str) -> Path:
+    """Give the lock of an image's layout and records: shared to add, exclusive to join and remove."""
+    return out / "locks" / f"image-{image}.lock"
+
+
+Found = tuple[Path, ImageRecord]
+"""A record and the file it was read from."""
+
+
+def record_folder(out: Path, image: str) -> Path:
+    """Give the folder of an image's records."""
+    return out / "records" / image
+
+
+def write_record(out: Path, record: ImageRecord) -> None:
+    """Leave a record for a later join."""
+    path = record_folder(out, record.image) / f"{Platform.parse(record.platform).slug}.json"
+    files.write(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+
+
+def read_records(out: Path, image: str) -> list[Found]:
+    """Read all records of an image, in the order of their file names.
+
+    Raises `VerificationError` for a damaged one, naming its file.
+    """
+    return [(path, _read(path, out)) for path in sorted(record_folder(out, image).glob("*.json"))]
+
+
+def recorded_images(out: Path) -> tuple[str, ...]:
+    """Name the images that have records."""
+    folders = (out / "records").glob("*/*.json")
+    return tuple(sorted({path.parent.name for path in folders}))
+
+
+def layers_folder(out: Path) -> Path:
+    """Give the folder that remembers which entries made which layer."""
+    return out / "layers"
+
+
+def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
+    """Name all that decides an image's bytes besides its sources and its platform."""
+    flags = next(planned.build.flags for planned in plan.builds if image.name in planned.images)
+    settings = {
+        "go": msgspec.to_builtins(flags),
+        "image": msgspec.to_builtins(image.group.image),
+    }
+    flat = {name: value for name, value in _flatten(settings) if name not in _WITHOUT_BYTES}
+    flat |= {"Go": facts.toolchain.version, **facts.byte_variables, **wheel_versions(image.group.image)}
+    return flat
+
+
+def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        return [pair for key in sorted(value) for pair in _flatten(value[key], f"{name}.{key}".lstrip("."))]
+    return [(name, msgspec.json.encode(value).decode())]
+
+
+def _read(path: Path, out: Path) -> ImageRecord:
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=ImageRecord)
+        Platform.parse(record.platform)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # msgspec's errors and PlatformError are ValueErrors
+        raise VerificationError(
+            f"{path.relative_to(out)}: is damaged ({error}); remove it and build that platform again"
+        ) from None
+    if record.format != FORMAT:
+        raise VerificationError(
+            f"{path.relative_to(out)}: was written by another gomab (format {record.format}, not {FORMAT}); "
+            "build that platform again with this one"
+        )
+    return record

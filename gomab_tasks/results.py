@@ -1,0 +1,115 @@
+"""What the tasks give: data for machines, with a text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gomab_tasks.record import ImageRecord
+from gomab_tasks.sizes.budget import SizesResult, Verdict
+from gomab_tasks.units import columns, mebibytes
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResult:
+    """Say whether modules were downloaded; `reason` tells why not, or what was done."""
+
+    downloaded: bool
+    reason: str
+
+    def text(self) -> str:
+        """Give one line."""
+        return f"modules: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Hold a program that `build` left; the path is relative to the root, the size in bytes."""
+
+    name: str
+    platform: str
+    path: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """Hold the programs of all platforms."""
+
+    programs: tuple[Program, ...]
+
+    def text(self) -> str:
+        """Give a table."""
+        rows = [[p.name, p.platform, mebibytes(p.size), p.path] for p in self.programs]
+        return columns([["program", "platform", "size", "path"], *rows], right=[2])
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformImage:
+    """Hold an image for one platform: its manifest's digest, and its sizes in bytes.
+
+    Attributes:
+        size: as stored and pulled.
+        unpacked_size: after decompression.
+        programs: SHA-256 of each program, by name.
+    """
+
+    image: str
+    platform: str
+    digest: str
+    size: int
+    unpacked_size: int
+    programs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, record: ImageRecord) -> PlatformImage:
+        """Take what users ask for out of a record."""
+        sizes = (record.size, record.unpacked_size)
+        return cls(record.image, record.platform, record.manifest, *sizes, record.programs)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """Hold the images of single platforms, left on disk for a join."""
+
+    images: tuple[PlatformImage, ...]
+
+    def text(self) -> str:
+        """Give a line for each, with its digest whole."""
+        rows = [[i.image, i.platform, mebibytes(i.unpacked_size), i.digest] for i in self.images]
+        return columns(rows, right=[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Hold an image for all its platforms; the layout is relative to the root."""
+
+    image: str
+    digest: str
+    layout: str
+    platforms: tuple[PlatformImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesResult:
+    """Hold all images, and how their sizes stand against the budget."""
+
+    images: tuple[Index, ...]
+    sizes: tuple[Verdict, ...]
+
+    def text(self) -> str:
+        """Give the table of sizes, and where each image lies; digests stand whole."""
+        where = columns([[index.image, index.digest, index.layout] for index in self.images])
+        return f"{SizesResult(self.sizes).text()}\n\n{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanResult:
+    """Say what was removed, in bytes."""
+
+    folder: str
+    removed: int
+
+    def text(self) -> str:
+        """Give one line."""
+        return f"removed {self.folder}: {mebibytes(self.removed)}" if self.removed else f"{self.folder}: nothing there"

@@ -1,0 +1,45 @@
+"""Keep secrets out of everything that people and machines read.
+
+Two things are secret: the values of environment variables whose names say so
+(TOKEN, PASSWORD, SECRET, KEY, …) and the user part of any URL (GOPROXY often
+carries one).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+Redact = Callable[[str], str]
+
+_NAMES = re.compile(
+    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|(?:^|_)(?:KEY|PAT|AUTH)(?:_|$)|APIKEY"
+)
+# To the last @ before the host ends: a password may hold one too.
+_USERINFO = re.compile(r"(?<=://)[^\s/?#'\"]+@")
+# Shorter values ("1", "on") would blank out ordinary words and protect nothing.
+_SHORTEST = 6
+
+
+def redactor(environment: Mapping[str, str]) -> Redact:
+    """Make a function that replaces what is secret in a text by `***`."""
+    # A key of several lines is also looked for line by line, as output comes.
+    values = sorted(
+        {
+            part
+            for name, value in environment.items()
+            if _NAMES.search(name.upper()) and not value.startswith("/")
+            for part in (value, *value.splitlines())
+            if len(part) >= _SHORTEST
+        },
+        key=len,
+        reverse=True,
+    )
+    pattern = re.compile("|".join(map(re.escape, values))) if values else None
+
+    def redact(text: str) -> str:
+        if "://" in text:
+            text = _USERINFO.sub("***@", text)
+        return pattern.sub("***", text) if pattern else text
+
+    return redact

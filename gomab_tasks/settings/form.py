@@ -1,0 +1,290 @@
+"""Check the forms of strings; every check raises `ValueError` with "is 'x'; write …"."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from gomab_tasks.platforms import GO_PLATFORM_VARIABLES
+from gomab_tasks.settings.problem import nearest, show
+from gomab_tasks.settings.template import check_template, fill_template
+
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+GO_VARIABLE_PATTERN = r"^[^\s=]+\.[^\s=./]+$"
+IMAGE_NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]*$"
+LABEL_PATTERN = r"^[^\s=]+$"
+ENV_PATTERN = r"^[^=]+$"
+PLATFORM_PATTERN = r"^\s*[^/\s]+/[^/\s]+(/[^/\s]+)?\s*$"
+PORT_PATTERN = r"^\s*[0-9]{1,5}(/[A-Za-z]+)?\s*$"
+SIGNAL_PATTERN = r"^(SIG[A-Z0-9+-]+|[0-9]+)$"
+
+# OCI distribution-spec, "Pulling manifests"; the registry's part as in
+# github.com/distribution/reference.
+_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_REPOSITORY = rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_SCHEME = r"([a-z-]+://)(?:[^/]*@)?"
+_AFTER_REPOSITORY = r"(:[^/:]*)?(@.*)?$"
+_BUILD_TAG = r"[\w.]+"
+_USER = r"(?:[0-9]+|[A-Za-z_][A-Za-z0-9_.-]*)(?::(?:[0-9]+|[A-Za-z_][A-Za-z0-9_.-]*))?"
+_PORT = r"([0-9]{1,5})(?:/(tcp|udp|sctp))?"
+# Docker refuses larger ones (moby/sys/user).
+_LARGEST_ID = 2**31 - 1
+_LARGEST_PORT = 65535
+_LARGEST_SIGNAL = 64
+_LONGEST_TAG = 128
+_SIGNALS = (
+    "ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS "
+    "TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX"
+)
+_REAL_TIME = r"RTMIN\+[0-9]{1,2}|RTMAX-[0-9]{1,2}"
+
+
+def project_path(text: str) -> str:
+    """Read a path relative to pyproject.toml (or to the module) that stays inside; give it normalised."""
+    if not text.strip():
+        raise ValueError(f"is {show(text)}; write a path in the project")
+    if "\\" in text:
+        raise ValueError(f"is {show(text)}; write '/' between folders: {show(text.replace(chr(92), '/'))}")
+    if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text):
+        raise ValueError(f"is {show(text)}; write a path relative to the project, inside it")
+    if ".." in text.split("/"):
+        raise ValueError(f"is {show(text)}, and '..' may lead out of the project; write a path without it")
+    return posixpath.normpath(text)
+
+
+def file_path(text: str) -> str:
+    """Read a path of a file."""
+    path = project_path(text)
+    if path == ".":
+        raise ValueError(f"is {show(text)}, a folder; name a file")
+    return path
+
+
+def out_path(text: str) -> str:
+    """Read a path for a folder that is all gomab's own."""
+    path = project_path(text)
+    if path == ".":
+        raise ValueError(f"is {show(text)}, the project itself; name a folder of its own: 'build/gomab'")
+    return path
+
+
+def package_path(text: str) -> str:
+    """Read the folder of one main package."""
+    if "..." in text:
+        raise ValueError(
+            f"is {show(text)}; name each main package, or leave the key out to have all of them found"
+        )
+    return project_path(text)
+
+
+def container_path(text: str) -> str:
+    """Read an absolute path in an image."""
+    if not text.startswith("/"):
+        example = posixpath.normpath(f"/{text}") if text.strip() and ".." not in text.split("/") else "/app"
+        raise ValueError(f"is {show(text)}; write an absolute path in the image: {show(example)}")
+    if ".." in text.split("/"):
+        raise ValueError(f"is {show(text)}; write the path in the image without '..'")
+    plain = posixpath.normpath(f"/{text.lstrip('/')}")
+    if text != plain:
+        raise ValueError(f"is {show(text)}; write it plainly: {show(plain)}")
+    return text
+
+
+def target_path(text: str) -> str:
+    """Read the path that a file or folder gets in an image."""
+    if len(text) > 1 and text.endswith("/"):
+        raise ValueError(f"is {show(text)}; write the whole path that 'from' gets, without a final '/'")
+    return container_path(text)
+
+
+def volume_path(text: str) -> str:
+    """Read the path of a volume."""
+    if container_path(text) == "/":
+        raise ValueError("is '/'; name a folder below it: '/data'")
+    return text
+
+
+def image_name(text: str) -> str:
+    """Read the NAME of `[tool.gomab.images.NAME]`."""
+    if not re.fullmatch(IMAGE_NAME_PATTERN[1:-1], text):
+        fixed = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("._-")
+        raise ValueError(
+            "is no name for an image; it starts with a-z or 0-9, then a-z, 0-9, '.', '_' and '-'"
+            + (f": '{fixed}'" if fixed else "")
+        )
+    return text
+
+
+def tag(text: str) -> str:
+    """Read a template for a tag."""
+    check_template(text)
+    if not re.fullmatch(_TAG, fill_template(text, "x")):
+        raise ValueError(f"is {show(text)}; a tag has {_tag_rule(text)}")
+    return text
+
+
+def _tag_rule(text: str) -> str:
+    if len(fill_template(text, "x")) > _LONGEST_TAG:
+        return f"{_LONGEST_TAG} characters at most"
+    fixed = re.sub(r"[^A-Za-z0-9_.{}-]+", "-", text).lstrip("-.")
+    rule = "letters, digits, '_', '.' and '-', the last two not first"
+    return f"{rule}: '{fixed}'" if re.fullmatch(_TAG, fill_template(fixed, "x")) else rule
+
+
+def repository(text: str) -> str:
+    """Read a template for a repository: `ghcr.io/acme/{image}`."""
+    check_template(text)
+    if not _is_repository(text):
+        raise ValueError(f"is {show(text)}; {_repository_advice(text)}")
+    return text
+
+
+def _repository_advice(text: str) -> str:
+    """Take off what does not belong there, and say so."""
+    changes = []
+    plain = text
+    if scheme := re.match(_SCHEME, text):
+        changes.append(f"without '{scheme[1]}'")
+        plain = text.removeprefix(scheme[0])
+    bare = re.sub(_AFTER_REPOSITORY, "", plain)
+    if bare != plain:
+        changes.append(f"without '{plain.removeprefix(bare)}' (tags belong in image.tags)")
+    lower = re.sub(r"\{[^{}]*\}|[^{}]+", _lower_outside_fields, bare)
+    if lower != bare:
+        changes.append("in lower case")
+    fixed = re.sub(r"/+", "/", lower.strip("/"))
+    if not _is_repository(fixed):
+        return "write it as registry/path, in lower case: 'ghcr.io/acme/api'"
+    return f"write it {', '.join(changes) or 'plainly'}: {show(fixed)}"
+
+
+def _lower_outside_fields(part: re.Match[str]) -> str:
+    return part[0] if part[0].startswith("{") else part[0].lower()
+
+
+def _is_repository(text: str) -> bool:
+    return bool(re.fullmatch(_REPOSITORY, fill_template(text, "x")))
+
+
+def base(text: str) -> str:
+    """Read `scratch` or a reference: repository, then `:tag`, `@sha256:…` or both."""
+    name, at, digest = text.partition("@")
+    if at and not re.fullmatch(_DIGEST, digest):
+        raise ValueError(f"is {show(text)}; a digest is 'sha256:' and 64 hexadecimal digits")
+    repository_part, colon, tag_part = name.rpartition(":")
+    if not colon or "/" in tag_part:
+        repository_part, tag_part = name, "latest"
+    if not re.fullmatch(_REPOSITORY, repository_part) or not re.fullmatch(_TAG, tag_part):
+        raise ValueError(
+            f"is {show(text)}; write 'scratch' or an image, best with its digest: "
+            "'gcr.io/distroless/static:nonroot'"
+        )
+    return text
+
+
+def user(text: str) -> str:
+    """Read UID, UID:GID or names."""
+    if not re.fullmatch(_USER, text):
+        raise ValueError(f"is {show(text)}; write UID:GID or a name of the base image: '65532:65532'")
+    if any(part.isdecimal() and int(part) > _LARGEST_ID for part in text.split(":")):
+        raise ValueError(f"is {show(text)}; numbers go up to {_LARGEST_ID}")
+    return text
+
+
+def port(text: str) -> str:
+    """Read `8080`, `8080/tcp` or `53/udp`; give it with its protocol."""
+    match = re.fullmatch(_PORT, text.strip().lower())
+    if match is None:
+        raise ValueError(
+            f"is {show(text)}; write one port, with its protocol if it is not tcp: '{_port_guess(text)}'"
+        )
+    if not 0 < int(match[1]) <= _LARGEST_PORT:
+        raise ValueError(f"is {show(text)}; ports go from 1 to {_LARGEST_PORT}")
+    return f"{int(match[1])}/{match[2] or 'tcp'}"
+
+
+def _port_guess(text: str) -> str:
+    numbers = re.findall(r"[0-9]+", text)
+    near = nearest(text.rpartition("/")[2].lower(), ("udp", "sctp"))
+    protocol = f"/{near}" if near else ""
+    # In Docker's HOST:CONTAINER the image knows the second.
+    return f"{numbers[-1]}{protocol}" if numbers and int(numbers[-1]) <= _LARGEST_PORT else "8080"
+
+
+def stop_signal(text: str) -> str:
+    """Read `SIGTERM`, `SIGRTMIN+3` or a number."""
+    if text.isascii() and text.isdecimal() and 0 < int(text) <= _LARGEST_SIGNAL:
+        return text
+    name = text.upper().removeprefix("SIG")
+    if name not in _SIGNALS.split() and not re.fullmatch(_REAL_TIME, name):
+        near = nearest(name, _SIGNALS.split()) or "TERM"
+        raise ValueError(f"is {show(text)}; write a signal of Linux or its number: 'SIG{near}'")
+    if text != f"SIG{name}":
+        raise ValueError(f"is {show(text)}; write it as 'SIG{name}'")
+    return text
+
+
+def build_tag(text: str) -> str:
+    """Read one build tag (go/build/constraint: letters, digits, `_` and `.`)."""
+    if not re.fullmatch(_BUILD_TAG, text):
+        words = [word for word in re.split(r"[,\s]+", text) if word]
+        if len(words) > 1 and all(re.fullmatch(_BUILD_TAG, word) for word in words):
+            raise ValueError(f"is {show(text)}; write an item for each tag: {show(words)[1:-1]}")
+        raise ValueError(f"is {show(text)}; a build tag has letters, digits, '_' and '.': 'netgo'")
+    return text
+
+
+def argument(text: str) -> str:
+    """Read an argument that may not be empty."""
+    if not text.strip():
+        raise ValueError(f"is {show(text)}; write an argument, or leave the item out")
+    return text
+
+
+def check_go_env(name: str, value: object) -> None:
+    """Refuse what is no variable, and what the platform or gomab itself sets."""
+    if not re.fullmatch(VARIABLE_PATTERN[1:-1], name):
+        raise ValueError("is no name of an environment variable; use letters, digits and '_'")
+    if name == "CGO_ENABLED":
+        raise ValueError(
+            f"is {show(value)}, but gomab always builds without cgo, with '0'; leave the key out"
+        )
+    if name in GO_PLATFORM_VARIABLES:
+        raise ValueError(f"is {show(value)}, but the platform sets it; {_platform_advice(name, str(value))}")
+
+
+def _platform_advice(name: str, value: str) -> str:
+    examples = {
+        "GOOS": f"{value}/amd64",
+        "GOARCH": f"linux/{value}",
+        "GOARM": f"linux/arm/v{value.partition(',')[0]}",
+        "GOARM64": f"linux/arm64/{value.partition(',')[0]}",
+        "GOAMD64": f"linux/amd64/{value}",
+    }
+    return f"write it in platforms instead: '{examples[name]}'"
+
+
+def check_go_variable(name: str, _value: object) -> None:
+    """Refuse what is no `importpath.name`."""
+    if not re.fullmatch(GO_VARIABLE_PATTERN[1:-1], name):
+        raise ValueError('names no variable of Go; write its package and name: "main.version"')
+
+
+def check_env(name: str, _value: object) -> None:
+    """Refuse what no process can have as a variable."""
+    if not name or "=" in name or "\0" in name:
+        raise ValueError(
+            "is no name of an environment variable; leave out '=' and NUL, and let it not be empty"
+        )
+
+
+def check_label(name: str, _value: object) -> None:
+    """Refuse a key that the tools of Docker cannot carry."""
+    if not re.fullmatch(LABEL_PATTERN[1:-1], name) or "\0" in name:
+        raise ValueError(
+            "is no key for a label or annotation; write it without spaces and '=': "
+            '"org.opencontainers.image.title"'
+        )

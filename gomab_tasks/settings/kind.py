@@ -1,0 +1,323 @@
+"""Read one TOML value: each kind of value knows its form, its name and its JSON Schema.
+
+Plain classes, since every `nox -l` imports them and a dataclass costs half a
+millisecond each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Generic, Protocol, TypeVar
+
+from gomab_tasks.settings.problem import (
+    KeyPath,
+    Problem,
+    WrongValueError,
+    collected,
+    dotted,
+    nearest,
+    quoted_key,
+    show,
+    wrong,
+)
+
+T = TypeVar("T")
+V_co = TypeVar("V_co", covariant=True)
+Schema = dict[str, object]
+
+
+class Kind(Protocol[V_co]):
+    """Say what a value must be."""
+
+    @property
+    def name(self) -> str:
+        """Name the kind for people: `list of strings`; an `s` makes its plural."""
+
+    def read(self, value: object, path: KeyPath) -> V_co:
+        """Turn a TOML value into what the settings hold; raise `WrongValueError` with all its problems."""
+
+    def schema(self) -> Schema:
+        """Give the JSON Schema; what it accepts may still be refused by `read`, never the reverse."""
+
+
+class Text(Generic[T]):
+    """Read a string of a certain form."""
+
+    def __init__(
+        self,
+        name: str,
+        check: Callable[[str], T],
+        *,
+        example: str = "",
+        pattern: str = "",
+        integers: bool = False,
+    ) -> None:
+        """Declare the form.
+
+        Args:
+            name: in messages and documentation.
+            check: gives the value, or raises `ValueError` with what follows the
+                key's name in a message: "is 'x'; write …".
+            example: for messages about values that are no string.
+            pattern: a regular expression for the JSON Schema.
+            integers: whether a TOML integer may stand for its digits.
+        """
+        self.name = name
+        self.check = check
+        self.example = example
+        self.pattern = pattern
+        self.integers = integers
+
+    def read(self, value: object, path: KeyPath) -> T:
+        """Read a string."""
+        if self.integers and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            raise wrong(path, f"is {show(value)}; write a {self.name}{self._suggest(value)}")
+        if "\0" in value:
+            raise wrong(path, f"is {show(value)}; leave out the NUL character")
+        try:
+            return self.check(value)
+        except ValueError as error:
+            raise wrong(path, str(error)) from None
+
+    def schema(self) -> Schema:
+        """Describe a string."""
+        schema: Schema = {"type": ["string", "integer"] if self.integers else "string"}
+        if self.pattern:
+            schema["pattern"] = self.pattern
+        return schema | ({"examples": [self.example]} if self.example else {})
+
+    def _suggest(self, value: object) -> str:
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        example = f" such as {show(self.example)}" if self.example else ""
+        if isinstance(value, Mapping | list | tuple):
+            return example
+        text = value if isinstance(value, str) else show(value)
+        try:
+            self.check(text)
+        except ValueError:
+            return example
+        return f": {show(text)}"
+
+
+STRING = Text("string", str)
+
+
+class Flag:
+    """Read true or false."""
+
+    name = "true or false"
+
+    def read(self, value: object, path: KeyPath) -> bool:
+        """Read a boolean."""
+        if isinstance(value, bool):
+            return value
+        raise wrong(path, f"is {show(value)}; write {_boolean(value) or 'true or false'}")
+
+    def schema(self) -> Schema:
+        """Describe a boolean."""
+        return {"type": "boolean"}
+
+
+class FlagOr:
+    """Read true, false or a text."""
+
+    def __init__(self, text: Text[str]) -> None:
+        self.text = text
+        self.name = f"true, false or a {text.name}"
+
+    def read(self, value: object, path: KeyPath) -> bool | str:
+        """Read a boolean or a text."""
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, str) or _boolean(value):
+            raise wrong(path, f"is {show(value)}; write {_boolean(value) or self.name}")
+        return self.text.read(value, path)
+
+    def schema(self) -> Schema:
+        """Describe both."""
+        return self.text.schema() | {"type": ["boolean", "string"]}
+
+
+def _boolean(value: object) -> str | None:
+    words = {"true": "true", "yes": "true", "on": "true", "1": "true"}
+    words |= {"false": "false", "no": "false", "off": "false", "0": "false"}
+    word = words.get(str(value).lower())
+    return f"it without quotes: {word}" if word and isinstance(value, str) else word
+
+
+class Choice(Generic[T]):
+    """Read one of a few words."""
+
+    def __init__(self, *words: T) -> None:
+        self.words = words
+        self.name = " or ".join(f"'{word}'" for word in words)
+
+    def read(self, value: object, path: KeyPath) -> T:
+        """Read a word."""
+        for word in self.words:
+            if value == word:
+                return word
+        near = nearest(str(value).lower(), map(str, self.words)) if isinstance(value, str) else None
+        advice = f"did you mean '{near}'?" if near else f"write {self.name}"
+        raise wrong(path, f"is {show(value)}; {advice}")
+
+    def schema(self) -> Schema:
+        """Describe the words."""
+        return {"enum": list(self.words)}
+
+
+class Items(Generic[T]):
+    """Read a list."""
+
+    def __init__(
+        self, item: Kind[T], *, filled: bool = False, unique: bool = False, single: bool = False
+    ) -> None:
+        """Declare the list.
+
+        Args:
+            item: the kind of its items.
+            filled: whether an empty list is refused.
+            unique: whether two items may not read alike.
+            single: whether one item may stand without its list.
+        """
+        self.item = item
+        self.filled = filled
+        self.unique = unique
+        self.single = single
+        self.name = f"{item.name} or a list of {item.name}s" if single else f"list of {item.name}s"
+
+    def read(self, value: object, path: KeyPath) -> tuple[T, ...]:
+        """Read every item; the problems of all of them are raised at once."""
+        if self.single and isinstance(value, str):
+            return (self.item.read(value, path),)
+        if not isinstance(value, list | tuple):
+            raise wrong(path, f"is {show(value)}; write a {self.name}{self._suggest(value)}")
+        if self.filled and not value:
+            raise wrong(path, "is an empty list; name one at least, or leave the key out")
+        problems: list[Problem] = []
+        read: dict[int, T] = {}
+        for index, item in enumerate(value):
+            with collected(problems):
+                read[index] = self.item.read(item, (*path, index))
+        if self.unique:
+            problems += _repetitions(read, value, path)
+        if problems:
+            raise WrongValueError(problems)
+        return tuple(read.values())
+
+    def schema(self) -> Schema:
+        """Describe a list."""
+        schema: Schema = {"type": "array", "items": self.item.schema()}
+        if self.filled:
+            schema["minItems"] = 1
+        if self.unique:
+            schema["uniqueItems"] = True
+        return {"anyOf": [self.item.schema(), schema]} if self.single else schema
+
+    def _suggest(self, value: object) -> str:
+        """Put a lone value into a list, and words into several items."""
+        if isinstance(value, Mapping | bool):
+            return ""
+        words = _split(value) if isinstance(value, str) else [value]
+        try:
+            self.item.read(words[0], ())
+        except (WrongValueError, IndexError):
+            return ""
+        return f": {show(words)}"
+
+
+def _repetitions(
+    read: Mapping[int, object], value: list[object] | tuple[object, ...], path: KeyPath
+) -> list[Problem]:
+    first: dict[object, int] = {}
+    return [
+        Problem(
+            (*path, index),
+            f"is {show(value[index])}, the same as {dotted((*path, first[item]))}; keep one of them",
+        )
+        for index, item in read.items()
+        if first.setdefault(item, index) != index
+    ]
+
+
+def _split(text: str) -> list[str]:
+    """Split as a shell does, at commas otherwise."""
+    import shlex  # noqa: PLC0415 - for messages only
+
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return [text]
+    return (
+        [word.strip(",") for word in words]
+        if len(words) > 1
+        else [word for word in re.split(r",\s*", text) if word]
+    )
+
+
+class Entries(Generic[T]):
+    """Read a table whose keys are the user's own."""
+
+    def __init__(
+        self,
+        value: Text[T],
+        check_key: Callable[[str, object], None],
+        *,
+        key_pattern: str,
+        dotted: bool = False,
+    ) -> None:
+        """Declare the table.
+
+        Args:
+            value: the kind of its values.
+            check_key: gets key and value, and raises `ValueError` with what
+                follows the key's name in a message.
+            key_pattern: of the keys, for the JSON Schema.
+            dotted: whether keys often hold dots, which nest unless quoted.
+        """
+        self.value = value
+        self.check_key = check_key
+        self.key_pattern = key_pattern
+        self.dotted = dotted
+        self.name = f"table of {value.name}s"
+
+    def read(self, value: object, path: KeyPath) -> dict[str, T]:
+        """Read every entry; the problems of all of them are raised at once."""
+        if not isinstance(value, Mapping):
+            raise wrong(path, f"is {show(value)}; write a table: {{ NAME = 'value' }}")
+        problems: list[Problem] = []
+        read: dict[str, T] = {}
+        for key, item in value.items():
+            with collected(problems):
+                read[str(key)] = self._read_entry(str(key), item, (*path, str(key)))
+        if problems:
+            raise WrongValueError(problems)
+        return read
+
+    def schema(self) -> Schema:
+        """Describe a table."""
+        names = {"pattern": self.key_pattern}
+        return {"type": "object", "propertyNames": names, "additionalProperties": self.value.schema()}
+
+    def _read_entry(self, key: str, item: object, path: KeyPath) -> T:
+        if self.dotted and isinstance(item, Mapping):
+            whole = quoted_key(".".join(_first_leaf(key, item)))
+            raise wrong(
+                path, f"is a table, since bare keys nest at their dots; put the key in quotes: {whole} = …"
+            )
+        try:
+            self.check_key(key, item)
+        except ValueError as error:
+            raise wrong(path, str(error)) from None
+        return self.value.read(item, path)
+
+
+def _first_leaf(key: str, value: object) -> list[str]:
+    if isinstance(value, Mapping) and value:
+        inner, item = next(iter(value.items()))
+        return [key, *_first_leaf(str(inner), item)]
+    return [key]

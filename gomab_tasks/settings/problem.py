@@ -1,0 +1,101 @@
+"""Say what is wrong with a value: which key, what it is, what to write instead."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gomab_tasks.secrets import redactor
+
+KeyPath = tuple[str | int, ...]
+"""Keys and list indexes from `[tool.gomab]` down to a value."""
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST = 60
+_redact = redactor({})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Hold one problem.
+
+    Attributes:
+        path: of the value, or of a key that its table does not have.
+        text: follows the key's name: "is 'x'; write …".
+        known: for such a key, the words that people try in that table, and the
+            key that each stands for; None for a value.
+    """
+
+    path: KeyPath
+    text: str
+    known: Mapping[str, str] | None = None
+
+
+class WrongValueError(Exception):
+    """Carry every problem of one value."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{dotted(problem.path)} {problem.text}" for problem in self.problems))
+
+
+def wrong(path: KeyPath, text: str) -> WrongValueError:
+    """Make the error of a single problem."""
+    return WrongValueError([Problem(path, text)])
+
+
+@contextlib.contextmanager
+def collected(problems: list[Problem]) -> Iterator[None]:
+    """Move the problems of the block into a list, so that its siblings are still read."""
+    try:
+        yield
+    except WrongValueError as error:
+        problems += error.problems
+
+
+def dotted(path: KeyPath) -> str:
+    """Spell a path as TOML does, with indexes: `image.files[0].from`."""
+    text = ""
+    for key in path:
+        text += f"[{key}]" if isinstance(key, int) else f".{quoted_key(key)}"
+    return text.removeprefix(".")
+
+
+def quoted_key(key: str) -> str:
+    """Put a key in quotes where TOML needs them."""
+    return key if _BARE_KEY.fullmatch(key) else f'"{_escape(key)}"'
+
+
+def show(value: object) -> str:
+    """Spell a value for a message: on one line, not too long, without the userinfo of URLs."""
+    text = _redact(_spell(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Give the word that was most likely meant, if any is near."""
+    match = difflib.get_close_matches(word, tuple(words), 1, 0.6)
+    return match[0] if match else None
+
+
+def _spell(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"'{_escape(value)}'" if "'" not in value else f'"{_escape(value)}"'
+        case Mapping():
+            return (
+                f"{{{', '.join(f'{quoted_key(str(key))} = {_spell(item)}' for key, item in value.items())}}}"
+            )
+        case list() | tuple():
+            return f"[{', '.join(map(_spell, value))}]"
+        case _:
+            return _escape(str(value))
+
+
+def _escape(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

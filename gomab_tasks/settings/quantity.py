@@ -1,0 +1,89 @@
+"""Read amounts of bytes: `25 MiB`, and how much more is allowed: `5 %`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gomab_tasks.settings.problem import show
+
+UNITS = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+SIZE_PATTERN = r"^\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*([kKmMgG][iI]?)?[bB]\s*$"
+PERCENT_PATTERN = r"^\s*[0-9]{1,6}(\.[0-9]{1,6})?\s*%\s*$"
+GROWTH_PATTERN = f"{PERCENT_PATTERN}|{SIZE_PATTERN}"
+
+_SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-zA-Z]+)"
+_PERCENT = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%"
+_NUMBER = r"([0-9]+)(?:[.,]([0-9]+))?\s*([kmgKMG]?)\w*"
+# Nobody means millibits: case does not matter.
+_FACTORS = {unit.lower(): factor for unit, factor in UNITS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Hold how much larger than the baseline an image may be: one of the two is set.
+
+    Attributes:
+        percent: of the baseline's size.
+        bytes: an amount.
+    """
+
+    percent: float | None = None
+    bytes: int | None = None
+
+    def limit(self, size: int) -> int:
+        """Give the largest size allowed where the baseline holds `size`."""
+        if self.bytes is not None:
+            return size + self.bytes
+        return size + int(size * (self.percent or 0) / 100)
+
+    def __str__(self) -> str:
+        return f"{self.percent:g} %" if self.bytes is None else f"{self.bytes} B"
+
+
+def read_size(text: str) -> int:
+    """Read `25 MiB` (2^20) or `25 MB` (10^6) as bytes.
+
+    Raises `ValueError` for what is no size or not over zero.
+    """
+    match = re.fullmatch(_SIZE, text.strip())
+    factor = _FACTORS.get(match[2].lower()) if match else None
+    if match is None or factor is None:
+        raise ValueError(f"is {show(text)}; write a number and one of {', '.join(UNITS)}: '{_suggest(text)}'")
+    size = round(float(match[1]) * factor)
+    if not size:
+        raise ValueError(f"is {show(text)}; write a size over zero: '25 MiB'")
+    return size
+
+
+def read_growth(text: str) -> Growth:
+    """Read `5 %` or `200 KiB`; `0 %` allows no growth at all.
+
+    Raises `ValueError` for anything else.
+    """
+    if match := re.fullmatch(_PERCENT, text.strip()):
+        return Growth(percent=float(match[1]))
+    try:
+        return Growth(bytes=read_size(text))
+    except ValueError:
+        raise ValueError(
+            f"is {show(text)}; write a percentage or a size over zero: '5 %' or '200 KiB'"
+        ) from None
+
+
+def _suggest(text: str) -> str:
+    """Guess the size: a bare number is MiB, `25M` is `25 MiB`."""
+    match = re.fullmatch(_NUMBER, text.strip())
+    if match is None:
+        return "25 MiB"
+    fraction = f".{match[2]}" if match[2] else ""
+    unit = {"": "MiB", "k": "KiB", "m": "MiB", "g": "GiB"}[match[3].lower()]
+    return f"{match[1]}{fraction} {unit}"

@@ -1,0 +1,64 @@
+"""Check the syntax of templates such as `v{version}`; `{{` and `}}` stand for braces."""
+
+from __future__ import annotations
+
+import re
+
+from gomab_tasks.settings.problem import nearest, show
+
+FIELDS = {
+    "image": "the image's name",
+    "git.sha": "the commit, 40 characters",
+    "git.short": "the commit, 12 characters",
+    "git.tag": "the tag of the commit",
+    "git.describe": "what `git describe --tags --always` says",
+    "git.branch": "the branch",
+    "version": "as git.describe, without a leading `v`",
+    "env.NAME": "the environment variable NAME",
+}
+"""Every field and what it stands for."""
+
+_PART = r"\{\{|\}\}|\{(?P<field>[^{}]*)\}|(?P<brace>[{}])"
+_VARIABLE = r"env\.[A-Za-z_][A-Za-z0-9_]*"
+
+
+def check_template(text: str) -> str:
+    """Give the text back when its syntax is right and its fields are known.
+
+    Raises `ValueError` with the nearest field.
+    """
+    for part in re.finditer(_PART, text):
+        if part["brace"]:
+            raise ValueError(_explain_brace(text, part["brace"]))
+        if part["field"] is not None:
+            _check_field(text, part["field"])
+    return text
+
+
+def fill_template(text: str, value: str) -> str:
+    """Put one value into every field: to check the form of the rest."""
+    return re.sub(_PART, lambda part: part[0][0] if part["field"] is None else value, text)
+
+
+def _check_field(text: str, field: str) -> None:
+    if (field in FIELDS and field != "env.NAME") or re.fullmatch(_VARIABLE, field):
+        return
+    guess = _guess(field)
+    advice = f"did you mean '{{{guess}}}'?" if guess else f"there are: {', '.join(FIELDS)}"
+    raise ValueError(f"is {show(text)}, and there is no field '{{{field}}}'; {advice}")
+
+
+def _guess(field: str) -> str | None:
+    name = field.strip()
+    if name.isidentifier() and name.isupper():
+        return f"env.{name}"
+    known = {known.rpartition(".")[2]: known for known in FIELDS} | {known: known for known in FIELDS}
+    known |= {"commit": "git.sha", "revision": "git.sha", "env": "env.NAME", "git": "git.sha"}
+    match = nearest(name.lower().replace("_", "."), known)
+    return known[match] if match else None
+
+
+def _explain_brace(text: str, brace: str) -> str:
+    other = {"{": "}", "}": "{"}[brace]
+    lone = f"with a '{brace}' that has no '{other}'"
+    return f"is {show(text)}, {lone}; write '{brace * 2}' for the character itself"

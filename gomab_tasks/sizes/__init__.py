@@ -1,0 +1,1 @@
+"""Measure images, and hold them against what they may weigh."""

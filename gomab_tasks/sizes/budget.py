@@ -1,0 +1,128 @@
+"""Hold sizes against the budget and the baseline: pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gomab_tasks.errors import NotMeasurableError
+from gomab_tasks.settings import Size
+from gomab_tasks.sizes.baseline import Baseline
+from gomab_tasks.sizes.measure import Measurement
+from gomab_tasks.units import MIB, budget, columns, mebibytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Hold one platform's sizes with the limits they were held against, all in bytes.
+
+    Attributes:
+        unpacked_budget, budget: of the unpacked size, and of the size (None: no limit).
+        baseline: the committed unpacked size, where there is one.
+        problems: what is over which limit; empty is a pass.
+    """
+
+    image: str
+    platform: str
+    size: int
+    unpacked_size: int
+    unpacked_budget: int
+    budget: int | None
+    baseline: int | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizesResult:
+    """Hold the verdict for every image and platform measured."""
+
+    sizes: tuple[Verdict, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is over a limit."""
+        return tuple(problem for verdict in self.sizes for problem in verdict.problems)
+
+    def text(self) -> str:
+        """Give a table of at most 80 columns for usual names."""
+        compared = any(verdict.baseline is not None for verdict in self.sizes)
+        head = ["image", "platform", "compressed", "unpacked", "budget", "used", *(["change"] if compared else [])]
+        rows = [[*_cells(verdict), *([_change(verdict)] if compared else [])] for verdict in self.sizes]
+        return columns([head, *rows], right=range(2, len(head)))
+
+
+def judge(
+    measurements: Sequence[Measurement], limits: Mapping[str, Size], baselines: Callable[[str], Baseline]
+) -> SizesResult:
+    """Hold each measurement against its image's limits.
+
+    Args:
+        limits: the size settings of each image.
+        baselines: reads a baseline file, by its path in the project.
+
+    Raises `NotMeasurableError` when growth is limited and the baseline lacks
+    the image, or when nothing was measured at all.
+    """
+    if not measurements:
+        raise NotMeasurableError("nothing was measured: there is no image yet")
+    return SizesResult(tuple(_judge(m, limits[m.image], baselines(limits[m.image].baseline)) for m in measurements))
+
+
+def _judge(measured: Measurement, limits: Size, baseline: Baseline) -> Verdict:
+    before = baseline.get((measured.image, measured.platform))
+    if limits.growth and not before:
+        raise NotMeasurableError(
+            f"{measured.image} {measured.platform}: size.growth is set, but {limits.baseline} has no size of it; "
+            "commit one: size --update"
+        )
+    return Verdict(
+        image=measured.image,
+        platform=measured.platform,
+        size=measured.size,
+        unpacked_size=measured.unpacked_size,
+        unpacked_budget=limits.unpacked,
+        budget=limits.compressed,
+        baseline=before.unpacked_size if before else None,
+        problems=tuple(_problems(measured, limits, before)),
+    )
+
+
+def _problems(measured: Measurement, limits: Size, before: Measurement | None) -> Iterator[str]:
+    name = f"{measured.image} {measured.platform}"
+    if measured.unpacked_size > limits.unpacked:
+        yield _over(name, "unpacked", measured.unpacked_size, limits.unpacked)
+    if limits.compressed and measured.size > limits.compressed:
+        yield _over(name, "compressed", measured.size, limits.compressed)
+    if limits.growth and before and measured.unpacked_size > limits.growth.limit(before.unpacked_size):
+        grown = measured.unpacked_size - before.unpacked_size
+        yield (
+            f"{name} grew by {mebibytes(grown)} to {mebibytes(measured.unpacked_size)}, more than the "
+            f"{limits.growth} that size.growth allows; to accept it: size --update"
+        )
+
+
+def _over(name: str, key: str, size: int, limit: int) -> str:
+    enough = math.ceil(size / MIB)
+    return (
+        f"{name} is {mebibytes(size)} {key}, {mebibytes(size - limit)} over the budget of {budget(limit)}; "
+        f'to allow it: [tool.gomab.size] {key} = "{enough} MiB"'
+    )
+
+
+def _cells(verdict: Verdict) -> list[str]:
+    return [
+        verdict.image,
+        verdict.platform,
+        mebibytes(verdict.size),
+        mebibytes(verdict.unpacked_size),
+        budget(verdict.unpacked_budget),
+        f"{verdict.unpacked_size / verdict.unpacked_budget:.0%}" + (" OVER" if verdict.problems else ""),
+    ]
+
+
+def _change(verdict: Verdict) -> str:
+    if verdict.baseline is None:
+        return "new"
+    difference = verdict.unpacked_size - verdict.baseline
+    return f"{'+' if difference > 0 else '-'}{mebibytes(abs(difference))}" if difference else "none"

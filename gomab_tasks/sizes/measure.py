@@ -1,0 +1,27 @@
+"""Take an image's sizes from its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gomab_tasks.record import ImageRecord
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Measurement:
+    """Hold an image's sizes on a platform.
+
+    Attributes:
+        size: bytes as stored and pulled.
+        unpacked_size: bytes after decompression.
+    """
+
+    image: str
+    platform: str
+    size: int
+    unpacked_size: int
+
+    @classmethod
+    def of(cls, record: ImageRecord) -> Measurement:
+        """Take the sizes out of a record."""
+        return cls(record.image, record.platform, record.size, record.unpacked_size)

@@ -1,0 +1,64 @@
+"""The tasks: plain functions, one row each in the table of contents.
+
+Front doors are made from these rows. A task takes a `Project` and keyword
+options that it declares in its signature, and gives a result with `text()`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gomab_tasks.tasks import checkout, images, sizes
+from gomab_tasks.tasks.options import TaskOption, options_of
+
+
+class Result(Protocol):
+    """Be what a task gives: a dataclass for JSON, with a text for people."""
+
+    def text(self) -> str:
+        """Give what a terminal shows, without a last newline."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Hold a row of the table of contents.
+
+    Attributes:
+        each_platform: Nox offers one session for each platform of the table.
+        tags: Nox's tags; with them `nox -t gomab` runs nothing that removes.
+    """
+
+    function: Callable[..., Result]
+    each_platform: bool = False
+    tags: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name in every front door: the function's, with dashes."""
+        return self.function.__name__.strip("_").replace("_", "-")
+
+    @property
+    def help(self) -> str:
+        """The first line of the docstring."""
+        return inspect.getdoc(self.function).partition("\n")[0]  # type: ignore[union-attr]
+
+    @property
+    def options(self) -> tuple[TaskOption, ...]:
+        """The options, from the signature."""
+        return options_of(self.function)
+
+
+TASKS: tuple[Task, ...] = (
+    Task(checkout.doctor),
+    Task(checkout.plan),
+    Task(images.mod_download, tags=("gomab",)),
+    Task(images.build, tags=("gomab",)),
+    Task(images.image, each_platform=True, tags=("gomab",)),
+    Task(images.images, tags=("gomab",)),
+    Task(sizes.size, tags=("gomab",)),
+    Task(checkout.clean),
+)

@@ -1,0 +1,72 @@
+"""Build programs and images."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from gomab_tasks.tasks.options import Arch, Jobs, Option
+
+if TYPE_CHECKING:
+    from gomab_tasks.project import Project
+    from gomab_tasks.results import BuildResult, DownloadResult, ImageResult, ImagesResult
+
+
+def mod_download(project: "Project") -> "DownloadResult":
+    """Download the modules once, for all platforms.
+
+    Vendored modules need nothing, nor do those of an unchanged go.mod and go.sum.
+    """
+    from gomab_tasks.facts import read_facts
+    from gomab_tasks.modules import download_modules
+
+    return download_modules(project, read_facts(project))
+
+
+def build(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "BuildResult":
+    """Cross-compile every main package for every platform, verified.
+
+    Programs lie in OUT/bin/OS_ARCH[_VARIANT]/NAME. Unlike images, programs may
+    be for any system that Go builds for without cgo.
+    """
+    from gomab_tasks.builds import run_builds
+    from gomab_tasks.modules import download_modules
+    from gomab_tasks.tasks.job import plan_project
+    from gomab_tasks.results import BuildResult, Program
+
+    facts, plan = plan_project(project, arch)
+    download_modules(project, facts)
+    run_builds(project, facts, plan, jobs, lambda _: None)
+    programs = [
+        Program(main.name, str(planned.build.platform), project.shown(path), path.stat().st_size)
+        for planned in plan.builds
+        for main in planned.build.mains
+        for path in [planned.build.program(main)]
+    ]
+    return BuildResult(tuple(programs))
+
+
+def image(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "ImageResult":
+    """Build images of single platforms, to be joined by `images --join`.
+
+    Each is left in OUT/images with a record in OUT/records. Output folders of
+    several machines merge by copying them together.
+    """
+    from gomab_tasks.tasks.job import make_images
+    from gomab_tasks.results import ImageResult, PlatformImage
+
+    return ImageResult(tuple(map(PlatformImage.of, make_images(project, arch, jobs).records)))
+
+
+def images(
+    project: "Project",
+    *,
+    arch: Arch = (),
+    jobs: Jobs = 0,
+    join: Annotated[bool, Option("build nothing; join what `image` left, here or on other machines")] = False,
+) -> "ImagesResult":
+    """Build, check and measure all images, one OCI layout each.
+
+    The whole job: download, compile, assemble, verify, join to an index, size
+    check. Layouts lie in OUT/images/NAME.
+    """
+    from gomab_tasks.tasks.job import join_images, make_and_join
+
+    return join_images(project, arch) if join else make_and_join(project, arch, jobs)

@@ -1,0 +1,175 @@
+"""The whole job, in the pieces that several tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gomab_tasks.backends import backend
+from gomab_tasks.errors import BudgetError, NotMeasurableError
+from gomab_tasks.facts import Facts, read_facts
+from gomab_tasks.join import Joined, Wanted, join
+from gomab_tasks.modules import download_modules
+from gomab_tasks.plan import Plan, Selection, make_plan, require_linux, select
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
+from gomab_tasks.record import ImageRecord, read_records, recorded_images
+from gomab_tasks.results import ImagesResult, Index, PlatformImage
+from gomab_tasks.settings import Group
+from gomab_tasks.sizes.baseline import read_baseline, write_baseline
+from gomab_tasks.sizes.budget import SizesResult, judge
+from gomab_tasks.sizes.measure import Measurement
+from gomab_tasks.templates import Templates
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Hold a plan and the records of what was made by it."""
+
+    plan: Plan
+    records: tuple[ImageRecord, ...]
+
+
+def plan_project(project: Project, arch: Sequence[str]) -> tuple[Facts, Plan]:
+    """Ask Go, then plan; what `--arch` adds to the table is said."""
+    selection = select(arch, project.settings)
+    with step(project.emit, "resolve") as running:
+        facts = read_facts(project)
+        templates = Templates(project.processes, project.root)
+        plan = make_plan(project.settings, facts, selection, project.out, templates)
+        running.result = f"go {facts.toolchain.version}"
+    if plan.added:
+        project.say(f"not in the table, added for this run: {', '.join(map(str, plan.added))}")
+    if facts.skipped:
+        project.say(f"skipped, name them in image.main to build them: {', '.join(facts.skipped)}")
+    return facts, plan
+
+
+def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
+    """Download, compile and assemble; leave a record for each image and platform."""
+    facts, plan = plan_project(project, arch)
+    require_linux(plan)
+    project.prepare_output()
+    download_modules(project, facts)
+    records = backend(project.settings.backend).make(project, facts, plan, jobs)
+    return Made(plan, tuple(records))
+
+
+def make_and_join(project: Project, arch: Sequence[str], jobs: int) -> ImagesResult:
+    """Make all images, join each, and hold its sizes against the budget."""
+    made = make_images(project, arch, jobs)
+    wanted = [
+        Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, made.records))
+        for image in made.plan.images
+        if image.platforms
+    ]
+    return _join_all(project, wanted)
+
+
+def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
+    """Join what other runs left; needs no Go.
+
+    Raises `NotMeasurableError` when nothing was left.
+    """
+    selection = select(arch, project.settings)
+    wanted = [
+        Wanted(name, selection.of(_group(project, name).platforms), _annotations(project, name))
+        for name in _images(project)
+    ]
+    return _join_all(project, wanted)
+
+
+def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
+    """Hold the recorded sizes against the limits.
+
+    Raises `NotMeasurableError` for an image or platform without a record.
+    """
+    selection = select(arch, project.settings)
+    records = [
+        record
+        for name in _images(project)
+        for record in _recorded(project, name, selection)
+    ]
+    return _judge(project, records)
+
+
+def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
+    """Write the recorded sizes into the baseline files, and compare with them."""
+    selection = select(arch, project.settings)
+    by_file: dict[str, list[Measurement]] = {}
+    for name in _images(project):
+        measured = [Measurement.of(record) for record in _recorded(project, name, selection)]
+        by_file.setdefault(_group(project, name).size.baseline, []).extend(measured)
+    for file, measured in by_file.items():
+        path = project.root / file
+        write_baseline(path, read_baseline(path), measured)
+        project.say(f"wrote {file}; commit it")
+    return measure_images(project, arch)
+
+
+def require_budget(sizes: SizesResult) -> SizesResult:
+    """Give the sizes back, or raise `BudgetError` that carries them."""
+    if sizes.problems:
+        error = BudgetError("\n".join(sizes.problems))
+        error.result = sizes
+        raise error
+    return sizes
+
+
+def _join_all(project: Project, wanted: Sequence[Wanted]) -> ImagesResult:
+    joined = [join(project, one) for one in wanted]
+    sizes = _judge(project, [record for one in joined for record in one.records])
+    result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
+    try:
+        require_budget(sizes)
+    except BudgetError as error:
+        error.result = result
+        raise
+    return result
+
+
+def _index(project: Project, joined: Joined) -> Index:
+    platforms = tuple(PlatformImage.of(record) for record in joined.records)
+    return Index(joined.image, joined.digest, project.shown(joined.layout), platforms)
+
+
+def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
+    limits = {record.image: _group(project, record.image).size for record in records}
+    measurements = [Measurement.of(record) for record in records]
+    return judge(measurements, limits, lambda file: read_baseline(project.root / file))
+
+
+def _recorded(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
+    """Give the records of the platforms that an image should have, in that order."""
+    found = {record.platform: record for _, record in read_records(project.out, image)}
+    platforms = [str(platform) for platform in selection.of(_group(project, image).platforms)]
+    missing = [platform for platform in platforms if platform not in found]
+    if missing:
+        raise NotMeasurableError(
+            f"{image} {', '.join(missing)}: there is nothing to measure; build it: {project.type('images')}"
+        )
+    return [found[platform] for platform in platforms]
+
+
+def _images(project: Project) -> tuple[str, ...]:
+    """Name the images without asking Go: from the table, else from the records."""
+    names = tuple(project.settings.images) or recorded_images(project.out)
+    if not names:
+        raise NotMeasurableError(
+            f"there are no images in {project.settings.out}; build them: {project.type('images')}"
+        )
+    return names
+
+
+def _group(project: Project, image: str) -> Group:
+    return project.settings.images.get(image, project.settings.shared)
+
+
+def _annotations(project: Project, image: str) -> dict[str, str]:
+    templates = Templates(project.processes, project.root)
+    values = _group(project, image).image.annotations.items()
+    return {name: templates.fill(value, f"image.annotations.{name}", image) for name, value in values}
+
+
+def _of(image: str, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:
+    return tuple(record for record in records if record.image == image)

@@ -1,0 +1,5 @@
+module example.com/badsum
+
+go 1.21
+
+require example.com/tiny v1.0.0

@@ -1,0 +1,10 @@
+package main
+
+import _ "embed"
+
+//go:embed motto.txt
+var motto string
+
+func main() {
+	print(motto)
+}

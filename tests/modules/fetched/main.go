@@ -1,0 +1,7 @@
+package main
+
+import "example.com/tiny"
+
+func main() {
+	println(tiny.Name)
+}

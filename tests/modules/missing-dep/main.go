@@ -1,0 +1,7 @@
+package main
+
+import "example.invalid/none"
+
+func main() {
+	println(none.Name)
+}

@@ -1,0 +1,5 @@
+// Package library has nothing to run.
+package library
+
+// Answer is all it knows.
+const Answer = 42

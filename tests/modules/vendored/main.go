@@ -1,0 +1,7 @@
+package main
+
+import "example.com/dep"
+
+func main() {
+	println(dep.Name)
+}

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import io
+import re
+import threading
+
+import pytest
+
+from gomab_tasks.errors import CompileError
+from gomab_tasks.progress.events import Event, step
+from gomab_tasks.progress.plain import Plain
+
+EVENTS = (
+    Event("started", "resolve"),
+    Event("finished", "resolve", seconds=0.21),
+    Event("started", "download"),
+    Event("progressed", "download", text="golang.org/x/net v0.56.0"),
+    Event("finished", "download", text="61 modules", seconds=8.24),
+    Event("planned", "compile", "api, worker", "linux/arm64"),
+    Event("started", "compile", "api, worker", "linux/arm64"),
+    Event("finished", "compile", "api, worker", "linux/arm64", "18.4 MiB", 12.3),
+    Event("warned", text="migrations/.env is ignored by git,\nbut goes into the image"),
+    Event("said", text="linux/riscv64 is not in the table; added for this run"),
+    Event("warned", "assemble", "api", "linux/arm64", "no time zones"),
+    Event("started", "assemble", "api", "linux/arm64"),
+    Event("finished", "assemble", "api", "linux/arm64", "\x1b[31m6.5 MiB\x1b[0m", 0.3),
+    Event("started", "compile", "api, worker", "linux/arm/v7"),
+    Event("failed", "compile", "api, worker", "linux/arm/v7", "go build failed:\ncmd/a.go:1:2: no\n", 3.2),
+    Event("stopped", "compile", "api, worker", "linux/386", "", 2.0),
+    Event("started", "compile", "api, worker", "linux/s390x"),
+)
+GOLDEN = """\
+resolve   0.2 s
+download  started
+download  8.2 s  61 modules
+compile   linux/arm64    api, worker  started
+compile   linux/arm64    api, worker  12.3 s  18.4 MiB
+warning: migrations/.env is ignored by git,
+  but goes into the image
+linux/riscv64 is not in the table; added for this run
+warning: api linux/arm64: no time zones
+assemble  linux/arm64    api  0.3 s  6.5 MiB
+compile   linux/arm/v7   api, worker  started
+compile   linux/arm/v7   api, worker  failed after 3.2 s  go build failed:
+  cmd/a.go:1:2: no
+compile   linux/386      api, worker  stopped after 2.0 s
+compile   linux/s390x    api, worker  started
+compile   linux/s390x    api, worker  stopped after 0.0 s
+failed after 0.0 s
+"""
+
+
+def shown(*events: Event, quiet: bool = False) -> str:
+    stream = io.StringIO()
+    view = Plain(stream, quiet=quiet)
+    for event in events:
+        view(event)
+    with pytest.raises(CompileError), view:
+        raise CompileError("go build failed")
+    return stream.getvalue()
+
+
+def test_one_line_per_event() -> None:
+    """Golden: columns by two spaces, seconds, no colours, what was cut off is told."""
+    assert shown(*EVENTS) == GOLDEN
+
+
+def test_quiet_leaves_warnings_and_failures() -> None:
+    """Golden, of the same events."""
+    assert shown(*EVENTS, quiet=True) == (
+        "warning: migrations/.env is ignored by git,\n  but goes into the image\n"
+        "warning: api linux/arm64: no time zones\n"
+        "compile   linux/arm/v7   api, worker  failed after 3.2 s  go build failed:\n  cmd/a.go:1:2: no\n"
+    )
+
+
+def test_an_error_through_several_steps_is_told_once() -> None:
+    """The inner step tells it, the outer one and the report only that they failed."""
+    stream = io.StringIO()
+    view = Plain(stream)
+    with (
+        pytest.raises(CompileError),
+        view as emit,
+        step(emit, "join"),
+        step(emit, "compile", "api", "linux/386"),
+    ):
+        raise CompileError("disk on fire")
+    view.report("disk on fire")
+    assert stream.getvalue().count("disk on fire") == 1
+
+
+def test_a_failure_of_no_step_is_reported_whole() -> None:
+    """A message that no event carried is printed, made safe."""
+    stream = io.StringIO()
+    view = Plain(stream)
+    with pytest.raises(CompileError), view:
+        raise CompileError
+    view.report("pyproject.toml:14: no key 'a'\npyproject.toml:15: no key '\x1b[2J'")
+    assert stream.getvalue() == "error: pyproject.toml:14: no key 'a'\n  pyproject.toml:15: no key ''\n"
+
+
+def test_many_threads_never_mix_lines() -> None:
+    """Each event's lines stay together whoever emits them."""
+    stream = io.StringIO()
+    with Plain(stream) as emit:
+
+        def work(number: int) -> None:
+            for _ in range(200):
+                emit(Event("said", text=f"first {number}\nsecond {number}"))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    pairs = re.findall(r"first (\d)\n  second (\d)\n", stream.getvalue())
+    assert len(pairs) == 1600
+    assert all(first == second for first, second in pairs)

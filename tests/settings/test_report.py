@@ -1,0 +1,58 @@
+"""What users read when their table is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Problems = Callable[..., list[str]]
+
+PROBLEMS = Path(__file__).parent / "problems"
+
+
+def cases(name: str) -> list[list[str]]:
+    """Read pairs of lines: what stands below `[tool.gomab]`, and its problem."""
+    text = (PROBLEMS / name).read_text(encoding="utf-8")
+    return [pair.splitlines() for pair in text.strip().split("\n\n")]
+
+
+@pytest.mark.parametrize(("text", "problem"), cases("unknown-keys.txt"))
+def test_unknown_keys_name_the_right_one(problems: Problems, text: str, problem: str) -> None:
+    """An unknown key is answered with the nearest, the table it belongs to, or the keys there are."""
+    assert problems(f"[tool.gomab]\n{text}\n") == [f"pyproject.toml:2: {problem}"]
+
+
+@pytest.mark.parametrize(("text", "problem"), cases("wrong-types.txt"))
+def test_wrong_types_say_what_to_write(problems: Problems, text: str, problem: str) -> None:
+    """A value of the wrong type is shown with the one that was most likely meant."""
+    assert problems(f"[tool.gomab]\n{text}\n") == [f"pyproject.toml:2: {problem}"]
+
+
+@pytest.mark.parametrize(("text", "problem"), cases("wrong-values.txt"))
+def test_wrong_values_say_what_to_write(problems: Problems, text: str, problem: str) -> None:
+    """A value that cannot be is shown with its reason and the way out; logins are blanked."""
+    assert problems(f"[tool.gomab]\n{text}\n") == [f"pyproject.toml:2: {problem}"]
+
+
+def test_every_problem_is_reported_at_once_by_line(problems: Problems) -> None:
+    """A wrong table is reported whole, in the order of its lines, with the lines of list items."""
+    lines = (PROBLEMS / "whole-table.txt").read_text(encoding="utf-8").splitlines()
+    assert problems((PROBLEMS / "whole-table.toml").read_text(encoding="utf-8")) == lines
+
+
+def test_main_packages_are_named_by_images_or_by_all(problems: Problems) -> None:
+    """`image.main` beside tables of images is an error, whichever of the two sources has it."""
+    table = "[tool.gomab.image]\nmain = 'cmd/api'\n[tool.gomab.images.api]\n"
+    advice = "image.main is 'cmd/api' beside tables for single images; move it to [tool.gomab.images.api]"
+    assert problems(table) == [f"pyproject.toml:2: {advice}"]
+    assert problems("[tool.gomab.images.api]\n", {"image": {"main": "cmd/api"}}) == [
+        f"settings given to register()/collection(): {advice}"
+    ]
+
+
+def test_long_values_are_cut(problems: Problems) -> None:
+    """A message stays one readable line."""
+    [problem] = problems(f"[tool.gomab]\nmodule = [{'1, ' * 500}]\n")
+    assert problem == f"pyproject.toml:2: module is [{'1, ' * 19}1…; write a relative path"

@@ -1,0 +1,239 @@
+"""Children are real: they are read, redacted, and ended with all of their descendants."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import StoppedError, ToolError
+from gomab_tasks.process import Completed, Processes
+from gomab_tasks.secrets import redactor
+
+# A leader and a grandchild that both ignore INT and TERM, and write their ids.
+STUBBORN = """
+import os, signal, subprocess, sys, time
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+if len(sys.argv) == 2:
+    subprocess.Popen([sys.executable, "-c", open(sys.argv[1] + "/program").read(), sys.argv[1], "leaf"])
+open(f"{sys.argv[1]}/{os.getpid()}.pid", "w").close()
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def processes() -> Iterator[Processes]:
+    made = Processes(os.environ | {"API_TOKEN": "hunter2hunter2"}, redactor({"API_TOKEN": "hunter2hunter2"}))
+    yield made
+    made.stop()
+
+
+def python(text: str) -> list[str]:
+    return [sys.executable, "-c", text]
+
+
+def in_thread(call: Callable[[], Completed]) -> tuple[threading.Thread, list[BaseException]]:
+    """Run something beside the test and collect what it raises."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except StoppedError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs; a zombie that nobody has reaped yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" not in status.read_text()
+
+
+def test_output(processes: Processes) -> None:
+    """Both outputs, the code and the time are given."""
+    done = processes.run(
+        python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"), env={"EXTRA": "1"}
+    )
+    assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    assert done.argv[0] == sys.executable
+    assert done.seconds > 0
+
+
+def test_environment_and_folder(processes: Processes, tmp_path: Path) -> None:
+    """Variables are added to those of the run; the folder is the child's own."""
+    text = "import os; print(os.getcwd(), os.environ['EXTRA'], 'PATH' in os.environ)"
+    done = processes.run(python(text), cwd=tmp_path, env={"EXTRA": "more"})
+    assert done.stdout == f"{tmp_path} more True\n"
+
+
+def ignore(line: str) -> None:
+    """Listen to nothing."""
+
+
+@pytest.mark.parametrize("on_line", [None, ignore])
+def test_stdin(processes: Processes, on_line: Callable[[str], None] | None) -> None:
+    """What is given as stdin reaches the child, however its output is read; otherwise there is none."""
+    text = "import sys; sys.stdout.write(sys.stdin.read().upper())"
+    big = "x" * 300_000
+    assert processes.run(python(text), stdin=big, on_line=on_line).stdout == big.upper()
+    assert processes.run(python(text), on_line=on_line).stdout == ""
+
+
+def test_redacted(processes: Processes) -> None:
+    """A secret of the environment is in neither output nor line, and not in a URL."""
+    lines: list[str] = []
+    text = "import os, sys; t = os.environ['API_TOKEN']; print(t); print('http://a:b@c', t, file=sys.stderr)"
+    done = processes.run(python(text), on_line=lines.append)
+    assert done.stdout == "***\n"
+    assert done.stderr == "http://***@c ***\n"
+    assert lines == ["http://***@c ***"]
+
+
+def test_lines_come_early(processes: Processes, tmp_path: Path) -> None:
+    """Lines of stderr are given while the child still runs."""
+    text = (
+        "import os, sys, time; print('first', file=sys.stderr, flush=True)\n"
+        "while not os.path.exists('seen'): time.sleep(0.01)"
+    )
+
+    def note(line: str) -> None:
+        (tmp_path / "seen").write_text(line)
+
+    assert processes.run(python(text), cwd=tmp_path, on_line=note).code == 0
+    assert (tmp_path / "seen").read_text() == "first"
+
+
+def test_failing_listener(processes: Processes) -> None:
+    """What the listener raises ends the child and is raised by the run."""
+
+    def fail(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    text = "import sys, time; [print('x' * 100, file=sys.stderr) for _ in range(5000)]; time.sleep(60)"
+    start = time.monotonic()
+    with pytest.raises(BrokenPipeError):
+        processes.run(python(text), on_line=fail)
+    assert time.monotonic() - start < 10
+
+
+def test_not_utf8(processes: Processes) -> None:
+    """Output that is no UTF-8 is read all the same."""
+    done = processes.run(python(r"import sys; sys.stdout.buffer.write(b'a\xffb')"))
+    assert done.stdout == "a\ufffdb"
+
+
+def test_missing_program(processes: Processes) -> None:
+    """A program that is not there is a ToolError."""
+    with pytest.raises(ToolError, match=r"^cannot start no-such-program: No such file or directory$"):
+        processes.run(["no-such-program"])
+
+
+def test_missing_folder(processes: Processes, tmp_path: Path) -> None:
+    """A folder that is not there is not blamed on the program."""
+    with pytest.raises(ToolError, match=r"cannot start .* in .*nowhere"):
+        processes.run(python(""), cwd=tmp_path / "nowhere")
+
+
+def test_killed_child(processes: Processes) -> None:
+    """The code of a child that died by a signal is negative."""
+    assert processes.run(python("import os; os.kill(os.getpid(), 9)")).code == -9
+
+
+def test_stop_ends_the_whole_group(processes: Processes, tmp_path: Path) -> None:
+    """A tree that ignores INT and TERM is killed, leader and grandchild, and the run says StoppedError."""
+    (tmp_path / "program").write_text(STUBBORN)
+    thread, raised = in_thread(lambda: processes.run([*python(STUBBORN), tmp_path]))
+    wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert all(map(is_running, pids))
+    processes.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert [type(error) for error in raised] == [StoppedError]
+    wait_for(lambda: not any(map(is_running, pids)))
+
+
+def test_stop_is_gentle_first(processes: Processes, tmp_path: Path) -> None:
+    """INT comes first, so that a child may clean up, and nobody waits longer than needed."""
+    text = (
+        "import signal, sys, time\n"
+        "def end(*_): open('cleaned', 'w').close(); sys.exit(0)\n"
+        "signal.signal(signal.SIGINT, end); open('ready', 'w').close(); time.sleep(60)"
+    )
+    thread, raised = in_thread(lambda: processes.run(python(text), cwd=tmp_path))
+    wait_for((tmp_path / "ready").exists)
+    start = time.monotonic()
+    processes.stop()
+    thread.join(10)
+    assert time.monotonic() - start < 1.5
+    assert (tmp_path / "cleaned").exists()
+    assert raised
+
+
+def test_stop_ends_all(processes: Processes, tmp_path: Path) -> None:
+    """Children that run side by side are all ended, together."""
+
+    def run(number: int) -> Completed:
+        text = f"import time; open('{number}', 'w').close(); time.sleep(60)"
+        return processes.run(python(text), cwd=tmp_path)
+
+    started = [in_thread(functools.partial(run, number)) for number in range(4)]
+    wait_for(lambda: len(list(tmp_path.iterdir())) == 4)
+    start = time.monotonic()
+    processes.stop()
+    for thread, raised in started:
+        thread.join(10)
+        assert raised
+    assert time.monotonic() - start < 1.5
+
+
+def test_nothing_starts_after_stop(processes: Processes, tmp_path: Path) -> None:
+    """After stop() no child starts, and check() says so to long loops."""
+    processes.check()
+    processes.stop()
+    with pytest.raises(StoppedError):
+        processes.run(python(f"open({str(tmp_path / 'made')!r}, 'w')"))
+    with pytest.raises(StoppedError):
+        processes.check()
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("on_line", [None, ignore])
+def test_interrupted(processes: Processes, tmp_path: Path, on_line: Callable[[str], None] | None) -> None:
+    """Ctrl-C while a child runs ends the child, which never sees the terminal's signal itself."""
+
+    def interrupt() -> None:
+        wait_for(lambda: any(tmp_path.iterdir()))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    text = "import os, time; open(str(os.getpid()), 'w').close(); time.sleep(60)"
+    with pytest.raises(KeyboardInterrupt):
+        processes.run(python(text), cwd=tmp_path, on_line=on_line)
+    thread.join()
+    (pid,) = (int(path.name) for path in tmp_path.iterdir())
+    assert not is_running(pid)
