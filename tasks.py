@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from invoke import Collection, Context, task
+from invoke import Context, task
 
 from gomab_tasks.invoke import collection
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gomab_tasks import files, machine
 from gomab_tasks.errors import CompileError
 from gomab_tasks.facts import Facts
-from gomab_tasks.golang import binary, compile
-from gomab_tasks.golang.compile import Build, BuildFailedError, Share
+from gomab_tasks.golang.binary import verify_binary
+from gomab_tasks.golang.compile import Build, BuildFailedError, Share, Site, divide, go_build
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Event, step
@@ -32,7 +33,7 @@ class Capacity:
         """Divide the machine, or `jobs` of its cores, among a number of builds."""
         cores = jobs or machine.cores()
         side_by_side = max(1, min(cores, builds))
-        return cls(side_by_side, compile.share(cores, machine.memory(), side_by_side))
+        return cls(side_by_side, divide(cores, machine.memory(), side_by_side))
 
 
 def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then) -> None:
@@ -51,39 +52,36 @@ def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then
     capacity = Capacity.of(jobs, len(plan.builds))
     for planned in plan.builds:
         project.emit(Event("planned", "compile", planned.build.subject, str(planned.build.platform)))
+    site = Site(project.processes, facts.toolchain, facts.module.folder, capacity.share)
     outcomes = run_all(
-        [functools.partial(_run_one, project, facts, planned, capacity.share, then) for planned in plan.builds],
+        [functools.partial(_run_one, project, site, planned, then) for planned in plan.builds],
         capacity.side_by_side,
         project.processes.stop,
     )
     _raise_first(project, [planned.build for planned in plan.builds], outcomes)
 
 
-def _run_one(project: Project, facts: Facts, planned: PlannedBuild, share: Share, then: Then) -> None:
-    build = planned.build
-    lock = project.out / "locks" / f"{build.output.name}.lock"
+def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) -> None:
+    lock = project.out / "locks" / f"{planned.build.output.name}.lock"
     with files.locked(lock, project.processes.check):
-        _compile(project, facts, build, share)
+        _compile(project, site, planned.build)
         then(planned)
 
 
-def _compile(project: Project, facts: Facts, build: Build, share: Share) -> None:
-    name = f"{'-'.join(main.name for main in build.mains)}-{build.output.name.replace('_', '-')}"
+def _compile(project: Project, site: Site, build: Build) -> None:
     before = _stamps(build)
     with step(project.emit, "compile", build.subject, build.platform) as running:
-        compile.run(
-            build,
-            project.processes,
-            facts.toolchain,
-            facts.module.folder,
-            share,
-            log=project.out / "logs" / f"{name[:200]}.txt",
-            on_line=running.progress,
-        )
+        go_build(site, build, _log(project, build), running.progress)
         for main in build.mains:
-            binary.verify_binary(build.program(main), main.name, build.platform)
+            verify_binary(build.program(main), main.name, build.platform)
         total = sum(build.program(main).stat().st_size for main in build.mains)
-        running.result = mebibytes(total) + (", unchanged" if _stamps(build) == before else "")
+        running.result = "unchanged" if _stamps(build) == before else mebibytes(total)
+
+
+def _log(project: Project, build: Build) -> Path:
+    """Name a log after programs and platform: `api-worker-linux-arm64.txt`."""
+    programs = "-".join(main.name for main in build.mains)
+    return project.out / "logs" / f"{programs[:100]}-{build.output.name.replace('_', '-')}.txt"
 
 
 def _stamps(build: Build) -> list[tuple[int, int] | None]:
@@ -93,7 +91,7 @@ def _stamps(build: Build) -> list[tuple[int, int] | None]:
     return [(status.st_mtime_ns, status.st_ino) if status else None for status in statuses]
 
 
-def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[None | Exception]) -> None:
+def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[Exception | None]) -> None:
     errors = [(build, error) for build, error in zip(builds, outcomes, strict=True) if error]
     for _, error in errors:
         if not isinstance(error, BuildFailedError):

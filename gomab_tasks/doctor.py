@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gomab_tasks import machine
@@ -85,7 +86,7 @@ def _go(project: Project) -> Iterator[Finding]:
     yield Finding("go", "ok", f"{toolchain.version} at {toolchain.go}{asks}")
     private = toolchain.env.get("GOPRIVATE") or "none"
     yield Finding("modules", "ok", f"proxy {toolchain.env.get('GOPROXY', '')}, private: {private}")
-    yield from _disk("build cache", toolchain.env.get("GOCACHE", ""))
+    yield from _disk("build cache", Path(toolchain.env.get("GOCACHE", "/")))
 
 
 def _machine(project: Project) -> Iterator[Finding]:
@@ -97,10 +98,10 @@ def _machine(project: Project) -> Iterator[Finding]:
         f"{machine.cores()} cores, {mebibytes(memory)} of memory for this process",
         "little memory: large packages may fail to compile; use --jobs 1" if small else "",
     )
-    yield from _disk("output", str(project.out))
+    yield from _disk("output", project.out)
 
 
-def _wheels(project: Project) -> Iterator[Finding]:
+def _wheels(_: Project) -> Iterator[Finding]:
     names = ("deflate", "certifi", "tzdata")
     yield Finding("wheels", "ok", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
 
@@ -116,16 +117,15 @@ def _git(project: Project) -> Iterator[Finding]:
         yield Finding("git", "ok", f"commit {completed.stdout.strip()}")
 
 
-def _disk(name: str, path: str) -> Iterator[Finding]:
-    existing = path
-    while existing and not os.path.exists(existing):
-        existing = os.path.dirname(existing)
-    free = shutil.disk_usage(existing or "/").free
-    writable = os.access(existing or "/", os.W_OK)
-    if not writable:
+def _disk(name: str, path: Path) -> Iterator[Finding]:
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
         yield Finding(name, "missing", f"{path} cannot be written", f"change the owner or mode of {existing}")
     elif free < _LITTLE_DISK:
-        yield Finding(name, "note", f"{path}, {mebibytes(free)} free", "little disk: builds may fail; free some")
+        yield Finding(
+            name, "note", f"{path}, {mebibytes(free)} free", "little disk: builds may fail; free some"
+        )
     else:
         yield Finding(name, "ok", f"{path}, {free / _GIB:.0f} GiB free")
 

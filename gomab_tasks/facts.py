@@ -48,46 +48,64 @@ def read_facts(project: Project) -> Facts:
     check_toolchain(module, toolchain)
     finder = _Finder(project, toolchain, module)
     if project.settings.images:
-        mains = {name: finder.of_image(name, group) for name, group in project.settings.images.items()}
-        return Facts(toolchain, module, mains, ())
+        return Facts(toolchain, module, finder.of_images(project.settings.images), ())
     found = finder.of_table(project.settings.shared)
     return Facts(toolchain, module, dict(_one_image_each(found.found, finder)), found.skipped)
 
 
 class _Finder:
+    """Find main packages with as few calls of `go list` as build tags allow."""
+
     def __init__(self, project: Project, toolchain: Toolchain, module: Module) -> None:
         self._project = project
         self._toolchain = toolchain
         self._module = module
-        self._cache: dict[tuple[object, ...], Mains] = {}
+        self._found: dict[PackageLister, Mains] = {}
 
     def of_table(self, group: Group) -> Mains:
-        return self._ask(group, group.image.main)
-
-    def of_image(self, name: str, group: Group) -> tuple[MainPackage, ...]:
-        """Give an image's main packages: those of its `main`, else the one that bears its name."""
+        lister = self._lister(group)
         if group.image.main:
-            return self._ask(group, group.image.main).found
-        found = self._ask(group, ()).found
-        same = tuple(main for main in found if main.name == name)
-        if len(same) == 1:
-            return same
-        which = ", ".join(self.folder(main) for main in found)
-        raise SettingsError(
-            f"pyproject.toml: [tool.gomab.images.{name}] has no main, and {len(same) or 'no'} main packages are "
-            f"named '{name}'; set main to one of: {which}"
-        )
+            return Mains(tuple(lister.named(group.image.main).values()))
+        return lister.find()
+
+    def of_images(self, images: Mapping[str, Group]) -> dict[str, tuple[MainPackage, ...]]:
+        """Give each image's main packages: those of its `main`, else the one that bears its name."""
+        wanted: dict[PackageLister, dict[str, None]] = {}
+        for group in images.values():
+            wanted.setdefault(self._lister(group), {}).update(dict.fromkeys(group.image.main))
+        named = {lister: lister.named(tuple(paths)) for lister, paths in wanted.items() if paths}
+        return {
+            name: tuple(named[self._lister(group)][path] for path in group.image.main)
+            or (self._namesake(name, group),)
+            for name, group in images.items()
+        }
 
     def folder(self, main: MainPackage) -> str:
         return self._project.shown(main.folder)
 
-    def _ask(self, group: Group, wanted: Sequence[str]) -> Mains:
+    def _namesake(self, name: str, group: Group) -> MainPackage:
+        lister = self._lister(group)
+        if lister not in self._found:
+            self._found[lister] = lister.find()
+        found = self._found[lister].found
+        same = [main for main in found if main.name == name]
+        if len(same) == 1:
+            return same[0]
+        which = ", ".join(self.folder(main) for main in found)
+        raise SettingsError(
+            f"pyproject.toml: [tool.gomab.images.{name}] has no main, and {len(same) or 'no'} main packages "
+            f"are named '{name}'; set main to one of: {which}"
+        )
+
+    def _lister(self, group: Group) -> PackageLister:
         env = {**group.go.env, **group.platforms[0].go_env(), "CGO_ENABLED": "0"}
-        key = (tuple(wanted), group.go.tags, tuple(sorted(env.items())))
-        if key not in self._cache:
-            lister = PackageLister(self._project.processes, self._toolchain, self._module, group.go.tags, env)
-            self._cache[key] = lister.named(wanted) if wanted else lister.find()
-        return self._cache[key]
+        return PackageLister(
+            self._project.processes,
+            self._toolchain.go,
+            self._module,
+            group.go.tags,
+            tuple(sorted(env.items())),
+        )
 
 
 def _one_image_each(
@@ -98,8 +116,8 @@ def _one_image_each(
         name = main.name.lower()
         if name in seen:
             raise SettingsError(
-                f"two main packages are named '{name}': {finder.folder(seen[name])} and {finder.folder(main)}; "
-                "give each an image of its own: [tool.gomab.images.NAME] with main"
+                f"two main packages are named '{name}': {finder.folder(seen[name])} and "
+                f"{finder.folder(main)}; give each an image of its own: [tool.gomab.images.NAME] with main"
             )
         seen[name] = main
         yield name, (main,)

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -24,7 +24,7 @@ from gomab_tasks.process import Processes
 from gomab_tasks.progress.show import renderer
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.secrets import redactor
-from gomab_tasks.tasks import Result, Task
+from gomab_tasks.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Outcome:
 
     code: int
     message: str = ""
-    result: Result | None = None
+    result: Any = None
 
 
 def run_task(
@@ -61,21 +61,23 @@ def run_task(
     """
     redact = redactor(os.environ)
     processes = Processes(os.environ, redact)
-    with renderer(sys.stderr, os.environ, quiet=quiet) as emit:
-        project: Project | None = None
+    project: Project | None = None
+    with renderer(sys.stderr, os.environ, quiet=quiet) as view:
         try:
             with _ending_on_signals(processes):
                 project = open_project(
-                    door.root, settings=door.settings, emit=emit, processes=processes, command=door.command
+                    door.root, settings=door.settings, emit=view, processes=processes, command=door.command
                 )
                 outcome = Outcome(0, result=task.function(project, **options))
         except KeyboardInterrupt:
             outcome = Outcome(StoppedError.exit_code, "interrupted")
         except GomabError as error:
             outcome = Outcome(error.exit_code, redact(str(error)), error.result)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug: its traceback is shown, without secrets
             outcome = Outcome(1, redact(traceback.format_exc()))
     _show(task, outcome, as_json=as_json)
+    if outcome.message:
+        view.report(outcome.message)
     if project:
         _leave(project, task, options, outcome)
     return outcome
@@ -85,7 +87,7 @@ def run_task(
 def _ending_on_signals(processes: Processes) -> Iterator[None]:
     """Make SIGTERM end the block as Ctrl-C does, and leave no child behind."""
 
-    def terminate(number: int, frame: FrameType | None) -> None:
+    def terminate(_number: int, _frame: FrameType | None) -> None:
         raise TerminatedError("terminated")
 
     in_main = threading.current_thread() is threading.main_thread()
@@ -100,7 +102,7 @@ def _ending_on_signals(processes: Processes) -> Iterator[None]:
 
 def _document(task: Task, outcome: Outcome) -> bytes:
     """Write what machines read: the same on stdout with --json and in OUT/results."""
-    import msgspec
+    import msgspec  # noqa: PLC0415 - listing tasks does without
 
     document = {
         "task": task.name,
@@ -115,7 +117,7 @@ def _show(task: Task, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(_document(task, outcome).decode())
     elif outcome.result:
-        print(outcome.result.text())
+        sys.stdout.write(f"{outcome.result.text()}\n")
     sys.stdout.flush()
 
 
@@ -123,7 +125,7 @@ def _leave(project: Project, task: Task, options: Mapping[str, Any], outcome: Ou
     """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
     if not (project.out / files.MARKER).is_file():
         return
-    arch = options.get("arch") or ()
-    name = f"{task.name}-{arch[0].replace('/', '_')}" if len(arch) == 1 else task.name
+    arch: Sequence[str] = options.get("arch") or ()
+    name = "-".join([task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])
     with contextlib.suppress(GomabError):
         files.write(project.out / "results" / f"{name}.json", _document(task, outcome))

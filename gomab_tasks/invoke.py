@@ -1,7 +1,7 @@
 """Offer the tasks as an Invoke collection, and as the `gomab` script.
 
-    from gomab_tasks.invoke import collection
-    ns.add_collection(collection(root=Path(__file__).parent), name="go")
+from gomab_tasks.invoke import collection
+ns.add_collection(collection(root=Path(__file__).parent), name="go")
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import invoke
-from invoke import Argument, Collection, Context, Exit, ParseError, Program
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit, ParseError
+from invoke.parser.argument import Argument
+from invoke.program import Program
+from invoke.tasks import Task as InvokeTask
 
 import gomab_tasks
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.frontdoor import Door, run_task
 from gomab_tasks.tasks import TASKS, Task
 from gomab_tasks.tasks.options import GENERAL, TaskOption
-
 
 _SCRIPT_OPTIONS = frozenset(
     {"complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version"}
@@ -52,7 +55,9 @@ def collection(
     for wrong in set(only) - set(known):
         raise ValueError(f"gomab has no task {wrong!r}; tasks: {', '.join(known)}")
     folder = Path(root or ".").resolve()
-    return Collection(*(_InvokeTask(folder, settings, task) for task in TASKS if not only or task.name in only))
+    return Collection(
+        *(_InvokeTask(folder, settings, task) for task in TASKS if not only or task.name in only)
+    )
 
 
 def main() -> None:
@@ -60,18 +65,21 @@ def main() -> None:
     _Script(name="gomab", binary="gomab", namespace=collection(), version=gomab_tasks.__version__).run()
 
 
-class _InvokeTask(invoke.Task[None]):
+class _InvokeTask(InvokeTask[Any]):
     """Be a task whose options come from gomab's declaration instead of a body's signature."""
 
     def __init__(self, root: Path, settings: Mapping[str, object] | None, task: Task) -> None:
-        def body(context: Context, **values: Any) -> None:
+        def body(context: Context, **values: Any) -> None:  # noqa: ANN401 - as declared
             _run(Door(root, settings, _command(task)), task, context, values)
 
         body.__doc__ = inspect.getdoc(task.function)
         super().__init__(body, name=task.name, positional=())
         self._options = (*task.options, *GENERAL)
 
-    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+    def get_arguments(
+        self,
+        ignore_unknown_help: bool | None = None,  # noqa: ARG002, FBT001 - Invoke's signature
+    ) -> list[Argument]:
         """Give the options; the first of each initial letter gets it as a short flag."""
         letters: set[str] = set()
         return [_argument(option, letters) for option in self._options]
@@ -93,7 +101,7 @@ class _Argument(Argument):
         """Name the flag in Invoke's messages."""
         return f"--{self.names[0]}"
 
-    def set_value(self, value: Any, cast: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's signature
+    def set_value(self, value: Any, cast: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - Invoke's
         try:
             super().set_value(value, cast)
         except ValueError:
@@ -115,13 +123,15 @@ def _run(door: Door, task: Task, context: Context, values: dict[str, Any]) -> No
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
     if outcome.code:
-        raise Exit(outcome.message, outcome.code)
+        raise Exit(code=outcome.code)  # the message was shown
 
 
 def _command(task: Task) -> str:
     """Spell how the user started this task, `{}` in its place: `invoke go.{}`."""
     program = Path(sys.argv[0]).name
-    word = next((word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), task.name)
+    word = next(
+        (word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), task.name
+    )
     return f"{'invoke' if program == '__main__.py' else program} {word.removesuffix(task.name)}{{}}"
 
 
@@ -145,7 +155,7 @@ class _Script(Program):
         with _usage_errors():
             super().parse_tasks()
 
-    def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's signature
+    def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's
         """Take nothing from the options that are left out."""
 
 

@@ -68,7 +68,7 @@ def join(project: Project, wanted: Wanted) -> Joined:
             INDEX, index_bytes([record.descriptor for record in records], wanted.annotations)
         )
         layout.write_index(index)
-        layout.remove_unreferenced()
+        layout.remove_unreferenced(record.descriptor for _, record in read_records(out, image))
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
 
@@ -83,7 +83,11 @@ def _remove_others(out: Path, wanted: Wanted) -> None:
 
 def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
     found = read_records(project.out, wanted.image)
-    problems = [*_doubled(project, found), *_missing(project, wanted, found), *_foreign(project, wanted, found)]
+    problems = [
+        *_doubled(project, found),
+        *_missing(project, wanted, found),
+        *_foreign(project, wanted, found),
+    ]
     problems = problems or list(_differences(project, wanted.image, found))
     if problems:
         raise VerificationError("\n".join(problems))
@@ -96,8 +100,9 @@ def _doubled(project: Project, found: Sequence[Found]) -> Iterator[str]:
     for path, record in found:
         if record.platform in seen:
             yield (
-                f"{record.image} {record.platform}: has two records, {project.shown(seen[record.platform])} and "
-                f"{project.shown(path)}; remove the one that is not wanted"
+                f"{record.image} {record.platform}: has two records, "
+                f"{project.shown(seen[record.platform])} and {project.shown(path)}; "
+                "remove the one that is not wanted"
             )
         seen[record.platform] = path
 
@@ -107,7 +112,7 @@ def _missing(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterat
     for platform in wanted.platforms:
         if str(platform) not in there:
             yield (
-                f"{wanted.image} {platform}: was not built; build it ({project.type('image')} for that platform), "
+                f"{wanted.image} {platform}: was not built; build it ({project.type('image')}), "
                 f"or copy the output folder of the run that did over {project.settings.out}"
             )
 
@@ -116,7 +121,7 @@ def _foreign(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterat
     names = {str(platform) for platform in wanted.platforms}
     for path, record in found:
         if record.image != wanted.image:
-            yield f"{project.shown(path)}: is a record of image '{record.image}', not '{wanted.image}'; remove it"
+            yield f"{project.shown(path)}: is of image '{record.image}', not '{wanted.image}'; remove it"
         elif record.platform not in names:
             yield (
                 f"{wanted.image} {record.platform}: was built, but is not among the platforms to join "
@@ -132,9 +137,9 @@ def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterat
         names = [name for name in sorted(ours | theirs) if ours.get(name) != theirs.get(name)]
         for name in names[:5]:
             yield (
-                f"{image}: {first.platform} and {record.platform} were made with different settings: {name} is "
-                f"{ours.get(name, 'unset')} in {project.shown(first_path)}, {theirs.get(name, 'unset')} in "
-                f"{project.shown(path)}; build both again alike"
+                f"{image}: {first.platform} and {record.platform} were made with different settings: "
+                f"{name} is {ours.get(name, 'unset')} in {project.shown(first_path)}, "
+                f"{theirs.get(name, 'unset')} in {project.shown(path)}; build both again alike"
             )
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 from gomab_tasks import files
 from gomab_tasks.facts import Facts
-from gomab_tasks.golang import compile
+from gomab_tasks.golang.download import download
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.results import DownloadResult
@@ -27,9 +27,8 @@ def download_modules(project: Project, facts: Facts) -> DownloadResult:
     if stamp.is_file() and stamp.read_text() == wanted:
         return DownloadResult(downloaded=False, reason="downloaded before, nothing has changed")
     with step(project.emit, "download") as running:
-        compile.download(
-            project.processes, facts.toolchain, facts.module, project.prepare_output(), running.progress
-        )
+        scratch = project.prepare_output()
+        download(project.processes, facts.toolchain, facts.module, scratch, running.progress)
     files.write(stamp, wanted)
     return DownloadResult(downloaded=True, reason="downloaded")
 

@@ -68,12 +68,12 @@ def _check_names(known: Collection[str], asked: Collection[str], sessions: Colle
         f"noxfile: register() was asked for '{name}', which is no task; tasks: {', '.join(sorted(known))}"
         for name in sorted(set(asked) - set(known))
     ] + [
-        f"noxfile: a session '{name}' exists already; call register(prefix=\"go-\") or leave it out with only=…"
+        f"noxfile: a session '{name}' exists already; call register(prefix=\"go-\") or name others in only="
         for name in sessions
         if name in nox.registry.get()
     ]
     if problems:
-        print("\n".join(problems), file=sys.stderr)  # noqa: T201
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         raise SystemExit(SettingsError.exit_code)
 
 
@@ -86,9 +86,7 @@ def _register(door: Door, task: Task, name: str, *, is_default: bool) -> None:
     if task.each_platform:
         ids = [str(platform) for platform in _platforms(door)]
         body = nox.parametrize("platform", [nox.param(id_, id=id_) for id_ in ids])(session)
-    nox.session(
-        python=False, name=name, tags=list(task.tags), default=is_default, allow_parallel=True
-    )(body)
+    nox.session(python=False, name=name, tags=list(task.tags), default=is_default, allow_parallel=True)(body)
 
 
 def _platforms(door: Door) -> Sequence[Platform]:
@@ -111,7 +109,7 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
     if outcome.code in (StoppedError.exit_code, TerminatedError.exit_code):
         raise KeyboardInterrupt
     if outcome.code:
-        session.error(outcome.message)
+        session.error(f"exit code {outcome.code}")
 
 
 def _one_platform(arch: Sequence[str], platform: str, session: Session) -> tuple[str, ...]:

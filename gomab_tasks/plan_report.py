@@ -71,7 +71,9 @@ class PlanResult:
 
     def text(self) -> str:
         """Give tables of images, files and compiles."""
-        return "\n\n".join(part for part in (_head(self), _images(self), _files(self), _compiles(self)) if part)
+        return "\n\n".join(
+            part for part in (_head(self), _images(self), _files(self), _compiles(self)) if part
+        )
 
 
 def report_plan(project: Project, facts: Facts, plan: Plan, jobs: int = 0) -> PlanResult:
@@ -175,7 +177,11 @@ def _shortened(rows: list[list[str]], number: int = 40) -> list[list[str]]:
 
 def _compiles(plan: PlanResult) -> str:
     return "\n".join(
-        " ".join([*(f"{name}={value}" for name, value in sorted(build.environment.items())), *map(shlex.quote, build.command)])
+        " ".join(
+            [
+                *(f"{name}={value}" for name, value in sorted(build.environment.items())),
+                *map(shlex.quote, build.command),
+            ]
+        )
         for build in plan.builds
     )
-

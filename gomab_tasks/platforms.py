@@ -98,11 +98,15 @@ class Platform:
         Raises `PlatformError` with the nearest name that Go and OCI know.
         """
         parts = text.strip().lower().split("/")
-        if not 2 <= len(parts) <= 3 or not all(parts):
-            raise PlatformError(f"is '{text}'; {_advice(parts)}")
-        os = _OS_ALIASES.get(parts[0], parts[0])
-        architecture, _, variant = _ARCHITECTURE_ALIASES.get(parts[1], parts[1]).partition("/")
-        variant = parts[2] if len(parts) == 3 else variant
+        match parts:
+            case [os, architecture, *rest] if all(parts) and len(rest) <= 1:
+                os = _OS_ALIASES.get(os, os)
+                architecture, _, variant = _ARCHITECTURE_ALIASES.get(architecture, architecture).partition(
+                    "/"
+                )
+                variant = rest[0] if rest else variant
+            case _:
+                raise PlatformError(f"is '{text}'; {_advice(parts)}")
         if architecture not in GO_ARCHITECTURES.get(os, ()):
             raise PlatformError(f"is '{text}'; {_advice(parts)}")
         return cls(os, architecture, _normal_variant(text, architecture, variant))

@@ -69,7 +69,7 @@ class Project:
         self.emit(Event("warned", text=text))
 
 
-def open_project(  # noqa: PLR0913 - the public door; all but root have defaults
+def open_project(
     root: str | Path = ".",
     *,
     settings: Mapping[str, object] | None = None,
@@ -105,6 +105,6 @@ def _require_inside(project: Project, key: str, folder: Path) -> None:
     """Follow links: a folder that only looks like one inside the project is refused."""
     if not folder.resolve().is_relative_to(project.root):
         raise SettingsError(
-            f"pyproject.toml: {key} is '{folder.relative_to(project.root)}', a link that leads out of the project "
+            f"pyproject.toml: {key} is '{folder.relative_to(project.root)}', a link out of the project "
             f"to {folder.resolve()}; name a folder inside it"
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -169,7 +168,7 @@ def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
     return flat
 
 
-def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
+def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict) and value:
         return [pair for key in sorted(value) for pair in _flatten(value[key], f"{name}.{key}".lstrip("."))]
     return [(name, msgspec.json.encode(value).decode())]

@@ -112,4 +112,8 @@ class CleanResult:
 
     def text(self) -> str:
         """Give one line."""
-        return f"removed {self.folder}: {mebibytes(self.removed)}" if self.removed else f"{self.folder}: nothing there"
+        return (
+            f"removed {self.folder}: {mebibytes(self.removed)}"
+            if self.removed
+            else f"{self.folder}: nothing there"
+        )

@@ -72,7 +72,8 @@ def root_entries(image: Image, root: Path) -> list[Entry]:
         Entry(path=workdir_of(image).strip("/"), kind="directory", mode=0o755),
     ]
     entries += [
-        Entry(path=volume.strip("/"), kind="directory", mode=0o755, uid=user.uid, gid=user.gid) for volume in image.volumes
+        Entry(path=volume.strip("/"), kind="directory", mode=0o755, uid=user.uid, gid=user.gid)
+        for volume in image.volumes
     ]
     if image.ca_certificates:
         entries.append(Entry(path=_CERTIFICATES, kind="file", mode=0o644, source=_certificates(image, root)))
@@ -105,7 +106,8 @@ def program_entries(build: Build, image: ImagePlan) -> list[Entry]:
     """List an image's programs, as a build left them."""
     folder = PROGRAM_FOLDER.strip("/")
     return [
-        Entry(path=f"{folder}/{main.name}", kind="file", mode=0o755, source=build.program(main)) for main in image.mains
+        Entry(path=f"{folder}/{main.name}", kind="file", mode=0o755, source=build.program(main))
+        for main in image.mains
     ]
 
 
@@ -140,20 +142,24 @@ def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
 def _link(path: Path, to: str, origin: _Origin) -> Entry:
     """Keep a link that stays inside what is copied; copy the file that another one leads to."""
     shown = path.relative_to(origin.root)
-    target = os.readlink(path)
+    target = path.readlink()
     resolved = path.resolve()
     if not resolved.exists():
         raise SettingsError(f"{origin.where}: '{shown}' is a dangling link to '{target}'")
     if not resolved.is_relative_to(origin.root):
-        raise SettingsError(f"{origin.where}: '{shown}' is a link that leads out of the project to {resolved}")
+        raise SettingsError(
+            f"{origin.where}: '{shown}' is a link that leads out of the project to {resolved}"
+        )
     inside = origin.source.is_dir() and resolved.is_relative_to(origin.source.resolve())
-    if inside and not os.path.isabs(target) and not origin.source.is_symlink():
-        return Entry(path=to, kind="symlink", mode=0o777, target=target)
+    if inside and not target.is_absolute() and not origin.source.is_symlink():
+        return Entry(path=to, kind="symlink", mode=0o777, target=str(target))
     if resolved.is_file():
-        return Entry(path=to, kind="file", mode=0o755 if os.access(resolved, os.X_OK) else 0o644, source=resolved)
+        return Entry(
+            path=to, kind="file", mode=0o755 if os.access(resolved, os.X_OK) else 0o644, source=resolved
+        )
     raise SettingsError(
-        f"{origin.where}: '{shown}' is a link to a folder outside of '{origin.source.relative_to(origin.root)}'; "
-        "list that folder as an entry of its own"
+        f"{origin.where}: '{shown}' is a link to a folder outside of "
+        f"'{origin.source.relative_to(origin.root)}'; list that folder as an entry of its own"
     )
 
 
@@ -206,7 +212,9 @@ def _zones(image: Image, root: Path) -> Iterator[Entry]:
         yield from _walk(folder, _ZONES, _Origin("pyproject.toml: image.timezones", root, folder))
         return
     prefix = "tzdata/zoneinfo/"
-    for path in _wheel_files("tzdata", lambda name: name.startswith(prefix) and not name.endswith((".py", ".pyc"))):
+    for path in _wheel_files(
+        "tzdata", lambda name: name.startswith(prefix) and not name.endswith((".py", ".pyc"))
+    ):
         name = path.as_posix().rpartition(prefix)[2]
         yield Entry(path=f"{_ZONES}/{name}", kind="file", mode=0o644, source=path)
 
@@ -216,7 +224,9 @@ def _wheel_files(wheel: str, is_wanted: Callable[[str], bool]) -> list[Path]:
     distribution = importlib.metadata.distribution(wheel)
     wanted = [file for file in distribution.files or () if is_wanted(str(file))]
     if not wanted:
-        raise VerificationError(f"the installed {wheel} lacks its files; pip install --force-reinstall {wheel}")
+        raise VerificationError(
+            f"the installed {wheel} lacks its files; pip install --force-reinstall {wheel}"
+        )
     return [_checked(wheel, file) for file in wanted]
 
 

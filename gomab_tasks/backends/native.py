@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gomab_tasks import files, rootfs
@@ -136,7 +136,7 @@ def _config(
 
 
 def _created(environment: Mapping[str, str]) -> str | None:
-    """Give the time that SOURCE_DATE_EPOCH names, if any (reproducible-builds.org/specs/source-date-epoch)."""
+    """Give the time of SOURCE_DATE_EPOCH, if any (reproducible-builds.org/specs/source-date-epoch)."""
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return None

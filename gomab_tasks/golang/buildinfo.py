@@ -82,8 +82,8 @@ def find_build_info(source: Slices, executable: Executable) -> BuildInfo:
 
 
 def _find_aligned(source: Slices, span: Span) -> int | None:
-    """Find the magic at a multiple of 16, as its address is; in bounded chunks."""
-    at = span.offset + -span.offset % _ALIGNMENT
+    """Find the magic where its address is a multiple of 16; in bounded chunks."""
+    at = span.offset + (span.skew - span.offset) % _ALIGNMENT
     end = span.offset + span.length
     while at < end:
         chunk = source.upto(at, min(_CHUNK, end - at))

@@ -18,10 +18,14 @@ from gomab_tasks.golang.slices import FormatError, Slices
 
 
 class Span(NamedTuple):
-    """Say where bytes stand in a file."""
+    """Say where bytes stand in a file.
+
+    `skew` is offset less address, modulo 16; only Plan 9 puts data at any offset.
+    """
 
     offset: int
     length: int
+    skew: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +233,9 @@ def _read_plan9(source: Slices) -> Executable:
     # The 64-bit header has the entry point once more, as 8 bytes; it counts as text of the file.
     start = (40 if architecture == "amd64" else 32) + text
     source.check(start, data + symbols + lines, "the Plan 9 file")
-    return Executable(format="Plan 9", architecture=architecture, is_program=True, data=(Span(start, data),))
+    return Executable(
+        format="Plan 9", architecture=architecture, is_program=True, data=(Span(start, data, start % 16),)
+    )
 
 
 def _read_wasm(source: Slices) -> Executable:

@@ -90,31 +90,33 @@ def program_name(import_path: str) -> str:
     return elements[-1]
 
 
+@dataclass(frozen=True, slots=True)
 class PackageLister:
-    """Ask `go list` about packages for one platform and one set of build tags."""
+    """Ask `go list` about packages for one platform and one set of build tags.
 
-    def __init__(
-        self, processes: Processes, toolchain: Toolchain, module: Module, tags: Sequence[str], env: Mapping[str, str]
-    ) -> None:
-        self._processes = processes
-        self._toolchain = toolchain
-        self._module = module
-        self._tags = tags
-        self._env = env
+    Attributes:
+        env: names and values, the platform's variables among them.
+    """
+
+    processes: Processes
+    go: Path
+    module: Module
+    tags: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
 
     def find(self) -> Mains:
         """Find main packages: in the root and cmd/*, else anywhere but in `SKIPPED_FOLDERS`.
 
         Raises `SettingsError` when there is none.
         """
-        likely = [pattern for member in self._module.members for pattern in self._likely_folders(member)]
+        likely = [pattern for member in self.module.members for pattern in self._likely_folders(member)]
         mains = tuple(self._mains(self._list(likely))) if likely else ()
         if mains:
             return Mains(mains)
-        everything = [f"{self._relative(member)}/..." for member in self._module.members]
+        everything = [f"{self._relative(member)}/..." for member in self.module.members]
         return self._without_helpers(tuple(self._mains(self._list(everything))))
 
-    def named(self, paths: Sequence[str]) -> Mains:
+    def named(self, paths: Sequence[str]) -> dict[str, MainPackage]:
         """Find exactly these main packages, given by folder (`cmd/api`) or import path.
 
         Raises `SettingsError` for one that is missing or not a main package.
@@ -122,15 +124,15 @@ class PackageLister:
         listed = self._list([self._pattern(path) for path in paths])
         for path, package in zip(paths, listed, strict=False):
             _require_main(path, package)
-        return Mains(tuple(self._mains(listed)))
+        return dict(zip(paths, self._mains(listed), strict=True))
 
     def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
-        argv = [self._toolchain.go, "list", "-e", "-json=ImportPath,Name,Dir,Error,IgnoredGoFiles"]
-        if self._tags:
-            argv.append(f"-tags={','.join(self._tags)}")
-        completed = self._processes.run([*argv, *patterns], cwd=self._module.folder, env=self._env)
+        argv: list[str | Path] = [self.go, "list", "-e", "-json=ImportPath,Name,Dir,Error,IgnoredGoFiles"]
+        if self.tags:
+            argv.append(f"-tags={','.join(self.tags)}")
+        completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=dict(self.env))
         if completed.code:
-            raise ToolchainError(f"go list failed in {self._module.folder.name}: {completed.stderr.strip()}")
+            raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
         return list(_json_documents(completed.stdout))
 
     def _likely_folders(self, member: Path) -> Iterator[str]:
@@ -140,7 +142,7 @@ class PackageLister:
 
     def _pattern(self, path: str) -> str:
         """Spell a folder as `./cmd/api`; anything else is taken as an import path."""
-        return self._relative(self._module.folder / path) if (self._module.folder / path).is_dir() else path
+        return self._relative(self.module.folder / path) if (self.module.folder / path).is_dir() else path
 
     def _relative(self, folder: Path) -> str:
         """Spell a folder as go does on its command line: `./cmd/api`, `../lib`."""
@@ -148,7 +150,7 @@ class PackageLister:
         return relative if relative.startswith("..") else f"./{relative}"
 
     def _below(self, folder: Path) -> str:
-        return os.path.relpath(folder, self._module.folder)
+        return os.path.relpath(folder, self.module.folder)
 
     def _mains(self, packages: Iterable[dict[str, Any]]) -> Iterator[MainPackage]:
         for package in packages:
@@ -163,7 +165,7 @@ class PackageLister:
         if not found:
             hint = f" (skipped: {', '.join(skipped)})" if skipped else ""
             raise SettingsError(
-                f"no main package in {self._module.path or 'the workspace'}{hint}; "
+                f"no main package in {self.module.path or 'the workspace'}{hint}; "
                 "set `main` in [tool.gomab.image] to the folder of one"
             )
         return Mains(found, skipped)

@@ -90,7 +90,9 @@ class Layout:
         """Store a small blob, unless it is there undamaged, and give its descriptor."""
         descriptor = Descriptor(media_type, digest_of(content), len(content))
         path = self.blob_path(descriptor.digest)
-        if not (self.has_blob(descriptor) and path.read_bytes() == content):
+        with read_errors(path):
+            is_there = self.has_blob(descriptor) and path.read_bytes() == content
+        if not is_there:
             files.write(path, content)
         return descriptor
 
@@ -200,7 +202,7 @@ class Layout:
                 if _BLOB_NAME.fullmatch(path.name) and f"sha256:{path.name}" not in kept:
                     freed += path.stat().st_size
                     path.unlink()
-        return freed + self._remove_stale()
+            return freed + self._remove_stale()
 
     def _referenced(self, roots: Iterable[Descriptor]) -> set[str]:
         found: set[str] = set()
@@ -233,5 +235,5 @@ class Layout:
 def _check_digest(descriptor: Descriptor, found: str) -> None:
     if found != descriptor.digest:
         raise VerificationError(
-            f"{blob_name(descriptor.digest)}: its content has the digest {found}; it is damaged: {_AGAIN}"
+            f"{blob_name(descriptor.digest)}: its content has the digest {found}; it is damaged; {_AGAIN}"
         )

@@ -6,7 +6,6 @@ millisecond each.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 
@@ -252,11 +251,9 @@ def _split(text: str) -> list[str]:
         words = shlex.split(text)
     except ValueError:
         return [text]
-    return (
-        [word.strip(",") for word in words]
-        if len(words) > 1
-        else [word for word in re.split(r",\s*", text) if word]
-    )
+    if len(words) == 1:
+        words = text.split(",")
+    return [stripped for word in words if (stripped := word.strip(","))]
 
 
 class Entries(Generic[T]):

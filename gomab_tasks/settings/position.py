@@ -19,26 +19,33 @@ from gomab_tasks.settings.problem import KeyPath
 _CLOSERS = ("", "]", "}", "}]", "]}", "]]", "]}]", '"""', "'''", '"""]', "''']")
 
 
-def find_lines(text: str, paths: Iterable[KeyPath], first: str = "") -> dict[KeyPath, int]:
+def find_lines(text: str, paths: Iterable[KeyPath], first: str) -> dict[KeyPath, int]:
     """Give the line, from 1, on which each key or item begins; those not found are left out.
 
     Args:
         text: the whole document.
         paths: from the top of the document.
-        first: a key that all paths pass: the search begins where it first stands.
+        first: a key that all paths pass. The search begins at the first header
+            with it, and at the top for what is not found below that.
     """
     lines = text.replace("\r\n", "\n").split("\n")
-    pending = set(paths)
+    header = re.compile(rf"\s*\[[^\]]*(?<![\w-]){first}(?![\w-])")
+    above = next((number for number, line in enumerate(lines) if header.match(line)), 0)
+    found = {path: above + line for path, line in _search(lines[above:], set(paths)).items()}
+    missing = set(paths) - found.keys()
+    return found | _search(lines, missing) if above and missing else found
+
+
+def _search(lines: Sequence[str], pending: set[KeyPath]) -> dict[KeyPath, int]:
     found: dict[KeyPath, int] = {}
-    key = re.compile(rf"(?<![\w-]){first}(?![\w-])")
-    whole = next((number for number, line in enumerate(lines) if key.search(line)), 0)
-    for number in range(whole + 1, len(lines) + 1):
+    whole = 0
+    for number in range(1, len(lines) + 1):
         document = _parse(lines[:number])
         if document is None:
             continue
         held = {path for path in pending if _holds(document, path)}
         found |= {path: _line_in_statement(lines, whole + 1, number, path) for path in held}
-        pending -= held
+        pending = pending - held
         whole = number
         if not pending:
             break

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from gomab_tasks.settings.key import words
 from gomab_tasks.settings.position import find_lines
 from gomab_tasks.settings.problem import KeyPath, Problem, dotted, nearest, show
+from gomab_tasks.settings.reader import FILE
 from gomab_tasks.settings.tables import IMAGE_TABLE, walk_tables
 
 DEFAULTS = "settings given to register()/collection()"
-FILE = "pyproject.toml"
 _TOP = ("tool", "gomab")
+_IMAGE_DEPTH = 2  # images.NAME
 _NameTable = Callable[[KeyPath], str]
 
 
@@ -55,7 +56,7 @@ def _advise(key: str, path: KeyPath, known: Mapping[str, str], name_table: _Name
     word = _normal(key)
     if word in known:
         return f"did you mean '{known[word]}'?"
-    if path[:1] == ("images",) and word == "image":
+    if len(path) == _IMAGE_DEPTH and path[0] == "images" and word == "image":
         return f"write the keys of {name_table(('image',))} in it directly"
     if elsewhere := list(_find_elsewhere(word, path)):
         return _advise_elsewhere(key, elsewhere, name_table)
@@ -77,7 +78,7 @@ def _advise_elsewhere(key: str, found: Iterable[tuple[KeyPath, str]], name_table
 def _find_elsewhere(word: str, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     if any(isinstance(part, int) for part in path):
         return
-    own = path[:2] if path[:1] == ("images",) else ()
+    own = path[:_IMAGE_DEPTH] if path[:1] == ("images",) else ()
     for place, table in walk_tables():
         if name := words(table.keys).get(word):
             yield _place_for_image(own, place, name), name

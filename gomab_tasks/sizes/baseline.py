@@ -30,7 +30,9 @@ def read_baseline(path: Path) -> Baseline:
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_File)
     except (OSError, ValueError) as error:
-        raise NotMeasurableError(f"{path.name}: is no baseline ({error}); write it anew: size --update") from None
+        raise NotMeasurableError(
+            f"{path.name}: is no baseline ({error}); write it anew: size --update"
+        ) from None
     return {(m.image, m.platform): m for m in content.images}
 
 

@@ -47,7 +47,15 @@ class SizesResult:
     def text(self) -> str:
         """Give a table of at most 80 columns for usual names."""
         compared = any(verdict.baseline is not None for verdict in self.sizes)
-        head = ["image", "platform", "compressed", "unpacked", "budget", "used", *(["change"] if compared else [])]
+        head = [
+            "image",
+            "platform",
+            "compressed",
+            "unpacked",
+            "budget",
+            "used",
+            *(["change"] if compared else []),
+        ]
         rows = [[*_cells(verdict), *([_change(verdict)] if compared else [])] for verdict in self.sizes]
         return columns([head, *rows], right=range(2, len(head)))
 
@@ -66,14 +74,16 @@ def judge(
     """
     if not measurements:
         raise NotMeasurableError("nothing was measured: there is no image yet")
-    return SizesResult(tuple(_judge(m, limits[m.image], baselines(limits[m.image].baseline)) for m in measurements))
+    return SizesResult(
+        tuple(_judge(m, limits[m.image], baselines(limits[m.image].baseline)) for m in measurements)
+    )
 
 
 def _judge(measured: Measurement, limits: Size, baseline: Baseline) -> Verdict:
     before = baseline.get((measured.image, measured.platform))
     if limits.growth and not before:
         raise NotMeasurableError(
-            f"{measured.image} {measured.platform}: size.growth is set, but {limits.baseline} has no size of it; "
+            f"{measured.image} {measured.platform}: size.growth is set, but {limits.baseline} lacks it; "
             "commit one: size --update"
         )
     return Verdict(

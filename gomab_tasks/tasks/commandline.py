@@ -48,10 +48,12 @@ def _add(parser: argparse.ArgumentParser, option: TaskOption, *, is_own: bool) -
         parser.add_argument(option.flag, dest=option.name, action="store_true", default=None, help=shown)
         return
     kinds = {"number": {"type": int}, "words": {"action": "append"}}
-    parser.add_argument(option.flag, dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind])  # type: ignore[arg-type]
+    parser.add_argument(
+        option.flag, dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind]
+    )  # type: ignore[arg-type]
 
 
-def _value(option: TaskOption, given: Any) -> Any:
+def _value(option: TaskOption, given: Any) -> Any:  # noqa: ANN401 - as declared
     if given is None:
         return option.default
     return tuple(given) if option.kind == "words" else given

@@ -28,8 +28,8 @@ def build(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "BuildResul
     """
     from gomab_tasks.builds import run_builds
     from gomab_tasks.modules import download_modules
-    from gomab_tasks.tasks.job import plan_project
     from gomab_tasks.results import BuildResult, Program
+    from gomab_tasks.tasks.job import plan_project
 
     facts, plan = plan_project(project, arch)
     download_modules(project, facts)
@@ -49,8 +49,8 @@ def image(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "ImageResul
     Each is left in OUT/images with a record in OUT/records. Output folders of
     several machines merge by copying them together.
     """
-    from gomab_tasks.tasks.job import make_images
     from gomab_tasks.results import ImageResult, PlatformImage
+    from gomab_tasks.tasks.job import make_images
 
     return ImageResult(tuple(map(PlatformImage.of, make_images(project, arch, jobs).records)))
 

@@ -85,11 +85,7 @@ def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
     Raises `NotMeasurableError` for an image or platform without a record.
     """
     selection = select(arch, project.settings)
-    records = [
-        record
-        for name in _images(project)
-        for record in _recorded(project, name, selection)
-    ]
+    records = [record for name in _images(project) for record in _recorded(project, name, selection)]
     return _judge(project, records)
 
 

@@ -13,7 +13,9 @@ def size(
     project: "Project",
     *,
     arch: Arch = (),
-    update: Annotated[bool, Option("write the sizes into the baseline file, to compare later ones with")] = False,
+    update: Annotated[
+        bool, Option("write the sizes into the baseline file, to compare later ones with")
+    ] = False,
 ) -> "SizesResult":
     """Hold the sizes of what `images` left against budget and baseline."""
     from gomab_tasks.tasks.job import measure_images, require_budget, update_baselines

@@ -42,10 +42,10 @@ def read_bytes(data: bytes) -> BuildInfo:
 
 
 @pytest.mark.parametrize(
-    "platform", ["linux/amd64", "linux/arm/v6", "linux/s390x", "windows/amd64", "darwin/arm64", "plan9/386"]
+    "platform", ["linux/amd64", "linux/arm/v6", "linux/s390x", "windows/amd64", "darwin/arm64"]
 )
 def test_as_go_reads(go: Path, program: ProgramFactory, platform: str) -> None:
-    """In ELF of both byte orders, PE, Mach-O and Plan 9 files, it is what Go's own reader finds."""
+    """In ELF files of both byte orders, PE and Mach-O files, it is what Go's own reader finds."""
     path = program(platform)
     info = read_build_info(path)
     assert info == as_go_reads(go, path)
@@ -55,9 +55,12 @@ def test_as_go_reads(go: Path, program: ProgramFactory, platform: str) -> None:
     assert info.settings["CGO_ENABLED"] == "0"
 
 
-@pytest.mark.parametrize("platform", ["wasip1/wasm", "aix/ppc64"])
+@pytest.mark.parametrize("platform", ["wasip1/wasm", "aix/ppc64", "plan9/386", "plan9/amd64"])
 def test_beyond_go(program: ProgramFactory, platform: str) -> None:
-    """WebAssembly and AIX are read too, although `go version` refuses both."""
+    """What `go version` of Go 1.26 or 1.27 refuses is read too.
+
+    For Plan 9 it aligns the offset, but the linker the address, so size decides.
+    """
     info = read_build_info(program(platform))
     assert re.match(r"go\d\.\d+", info.go_version)
     assert info.path == "example.com/hello"

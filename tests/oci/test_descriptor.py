@@ -7,7 +7,15 @@ from collections.abc import Mapping
 import pytest
 
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.oci.descriptor import LAYER_GZIP, MANIFEST, Descriptor, Layer, digest_of, read_object, to_json
+from gomab_tasks.oci.descriptor import (
+    LAYER_GZIP,
+    MANIFEST,
+    Descriptor,
+    Layer,
+    digest_of,
+    read_object,
+    to_json,
+)
 from gomab_tasks.platforms import Platform
 
 HEX = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
@@ -26,7 +34,9 @@ def test_json_is_compact_utf8_in_the_given_order() -> None:
 
 def test_fields_stand_in_the_order_of_the_specs_type() -> None:
     """The order decides the bytes; annotations are sorted."""
-    descriptor = Descriptor(MANIFEST, f"sha256:{HEX}", 2, Platform("linux", "arm", "v7"), {"b": "2", "a": "1"})
+    descriptor = Descriptor(
+        MANIFEST, f"sha256:{HEX}", 2, Platform("linux", "arm", "v7"), {"b": "2", "a": "1"}
+    )
     assert to_json(descriptor.to_dict()).decode() == (
         f'{{"mediaType":"{MANIFEST}","digest":"sha256:{HEX}","size":2,"annotations":{{"a":"1","b":"2"}},'
         '"platform":{"architecture":"arm","os":"linux","variant":"v7"}}'
@@ -53,7 +63,10 @@ def test_unknown_fields_are_passed_over() -> None:
         ({"os": "linux", "architecture": "arm"}, Platform("linux", "arm", "v7")),
         ({"os": "linux", "architecture": "amd64", "variant": None}, Platform("linux", "amd64")),
         ({"os": "unknown", "architecture": "unknown"}, Platform("unknown", "unknown")),
-        ({"os": "linux", "architecture": "ppc64le", "variant": "power9"}, Platform("linux", "ppc64le", "power9")),
+        (
+            {"os": "linux", "architecture": "ppc64le", "variant": "power9"},
+            Platform("linux", "ppc64le", "power9"),
+        ),
     ],
 )
 def test_platforms_are_normalised_where_go_knows_them(written: object, read: Platform) -> None:
@@ -72,7 +85,10 @@ def test_platforms_are_normalised_where_go_knows_them(written: object, read: Pla
         ({"digest": f"sha256:{HEX.upper()}"}, f"x: digest: is 'sha256:{HEX.upper()}'; expected"),
         ({"digest": f"sha256:{HEX[:-1]}"}, f"x: digest: is 'sha256:{HEX[:-1]}'; expected"),
         ({"digest": f"sha256:{HEX}\n"}, "x: digest: is "),
-        ({"digest": "sha256:../../../../etc/passwd"}, "x: digest: is 'sha256:../../../../etc/passwd'; expected"),
+        (
+            {"digest": "sha256:../../../../etc/passwd"},
+            "x: digest: is 'sha256:../../../../etc/passwd'; expected",
+        ),
         ({"size": None}, "x: size: is missing; expected a number of bytes"),
         ({"size": -1}, "x: size: is -1; expected a number of bytes"),
         ({"size": True}, "x: size: is True; expected a number of bytes"),

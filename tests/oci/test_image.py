@@ -146,5 +146,7 @@ def test_manifest_and_index_read_back() -> None:
 def test_a_document_of_another_kind_is_refused(read: Callable[[bytes, str], object]) -> None:
     """A Docker manifest, say, must not pass for an OCI one."""
     document = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
-    with pytest.raises(VerificationError, match=r"^x: mediaType is 'application/vnd\.docker.*; expected 'app"):
+    with pytest.raises(
+        VerificationError, match=r"^x: mediaType is 'application/vnd\.docker.*; expected 'app"
+    ):
         read(to_json(document), "x")

@@ -7,6 +7,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -72,7 +73,9 @@ def test_symlinks_point_where_they_say() -> None:
     assert (member.linkname, member.mode, member.issym()) == ("../bin/äöü", 0o777, True)
 
 
-@pytest.mark.parametrize("name", ["grüße.txt", "a" * 101, "/".join(["d" * 90] * 4), "back\\slash", "日本" * 60])
+@pytest.mark.parametrize(
+    "name", ["grüße.txt", "a" * 101, "/".join(["d" * 90] * 4), "back\\slash", "日本" * 60]
+)
 def test_names_of_any_length_and_script_survive(name: str) -> None:
     """pax headers carry what the old format cannot."""
     assert members(tar_of(file(name, b"x")))[-1].name == name
@@ -215,7 +218,7 @@ def foreign(
     kind: bytes = tarfile.REGTYPE,
     link: str = "",
     content: bytes = b"",
-    tar_format: int = tarfile.PAX_FORMAT,
+    tar_format: Literal[1, 2] = tarfile.PAX_FORMAT,
 ) -> bytes:
     """Make one member as another program would."""
     member = tarfile.TarInfo(name)
@@ -232,10 +235,12 @@ def foreign(
         foreign("./") + foreign("./etc/") + foreign("etc/.wh.x") + bytes(1024),
         foreign("no-end-marker", content=b"x"),
         foreign("a..b/...", content=b"x" * 600) + bytes(1024),
-        foreign("bin", kind=tarfile.SYMTYPE, link="../../usr/bin") + foreign("mtab", kind=tarfile.SYMTYPE, link="/p"),
+        foreign("bin", kind=tarfile.SYMTYPE, link="../../usr/bin")
+        + foreign("mtab", kind=tarfile.SYMTYPE, link="/p"),
         foreign("hard", kind=tarfile.LNKTYPE, link="bin/busybox"),
         foreign("null", kind=tarfile.CHRTYPE) + foreign("fifo", kind=tarfile.FIFOTYPE),
-        foreign("long" * 50, link="l" * 200, kind=tarfile.LNKTYPE, tar_format=tarfile.GNU_FORMAT) + bytes(1024),
+        foreign("long" * 50, link="l" * 200, kind=tarfile.LNKTYPE, tar_format=tarfile.GNU_FORMAT)
+        + bytes(1024),
         foreign("long" * 50, content=b"x", tar_format=tarfile.PAX_FORMAT) + bytes(1024),
         foreign("x", kind=tarfile.XGLTYPE, content=b"11 path=/a\n") + foreign("a"),
     ],
@@ -286,7 +291,10 @@ DAMAGED = {
     "pax zero": (foreign("x", kind=tarfile.XHDTYPE, content=b"0 path=a\n"), "a damaged extended header"),
     "pax value": (foreign("x", kind=tarfile.XHDTYPE, content=b"7 path=a"), "a damaged extended header"),
     "pax size": (foreign("x", kind=tarfile.XHDTYPE, content=b"11 size=-1\n"), "a damaged extended header"),
-    "pax huge": (with_size(foreign("x", kind=tarfile.XHDTYPE), b"00010000000\0"), "extended header of 2097152"),
+    "pax huge": (
+        with_size(foreign("x", kind=tarfile.XHDTYPE), b"00010000000\0"),
+        "extended header of 2097152",
+    ),
     "negative": (with_size(foreign("x"), b"\xff" * 11 + b"\x00"), "a member of -256 bytes"),
 }
 

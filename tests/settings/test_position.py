@@ -68,16 +68,20 @@ def test_keys_and_items_are_found(path: tuple[str | int, ...], line: int, newlin
 
 def test_keys_that_are_not_there_are_left_out() -> None:
     """What the text does not hold has no line."""
-    assert find_lines(TEXT, [("tool", "other"), ("tool", "gomab", "platforms", 7)]) == {}
+    paths = [("tool", "gomab", "nothing"), ("tool", "gomab", "platforms", 7)]
+    assert find_lines(TEXT, paths, first="gomab") == {}
 
 
-def test_the_search_begins_at_the_key() -> None:
-    """Names that only contain the key are no place to begin at; what is above it is not searched."""
-    text = "[other]\na = 1\n[project]\ndependencies = ['gomab-tasks']\n[tool.gomab]\na = 1\n"
-    paths = [("other", "a"), ("tool", "gomab", "a")]
-    assert find_lines(text, paths, first="gomab")["tool", "gomab", "a"] == 6
-
-
-def test_a_first_word_that_is_nowhere_is_ignored() -> None:
-    """Without the word the search begins at the top."""
-    assert find_lines("a = 1\nb = 2\n", [("b",)], first="gomab") == {("b",): 2}
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("dependencies = ['gomab-tasks']\n[tool.gomab]\na = 1\n", 3),
+        ("[tool]\ngomab.a = 1\n[tool.gomab.image]\n", 2),
+        ("tool.gomab.a = 1\n", 1),
+        ("doc = '''\n[tool.gomab]\n'''\n[tool.gomab]\na = 1\n", 5),
+        ("[tool . 'gomab']\na = 1\n", 2),
+    ],
+)
+def test_keys_are_found_however_they_are_headed(text: str, line: int) -> None:
+    """The search begins at the header, but finds what has none, or only seems to."""
+    assert find_lines(text, [("tool", "gomab", "a")], first="gomab") == {("tool", "gomab", "a"): line}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.settings.tables import walk_tables
+
 Problems = Callable[..., list[str]]
 
 PROBLEMS = Path(__file__).parent / "problems"
+
+VALUES = (PROBLEMS / "any-values.txt").read_text(encoding="utf-8").splitlines()
 
 
 def cases(name: str) -> list[list[str]]:
@@ -56,3 +62,16 @@ def test_long_values_are_cut(problems: Problems) -> None:
     """A message stays one readable line."""
     [problem] = problems(f"[tool.gomab]\nmodule = [{'1, ' * 500}]\n")
     assert problem == f"pyproject.toml:2: module is [{'1, ' * 19}1…; write a relative path"
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_no_value_of_any_key_is_a_crash(read: Callable[..., object], value: str) -> None:
+    """Whatever stands in the table is read, or is a problem on one line that names its key and line."""
+    keys = [".".join(map(str, (*path, name))) for path, table in walk_tables() for name in table.keys]
+    for key in [*keys, "images.api", "images.api.env", "images.api.size.growth", "unknown", "go.unknown"]:
+        try:
+            read(f"[tool.gomab]\n\n{key} = {value}\n")
+        except SettingsError as error:
+            for problem in error.problems:
+                assert re.match(r"pyproject\.toml:3: (\[tool\.gomab|[a-z])", problem)
+                assert problem.isprintable()

@@ -41,7 +41,7 @@ func (a *api) observe(next http.Handler) http.Handler {
 				slog.String("route", route),
 				slog.Int("status", status),
 				slog.Int("bytes", ww.BytesWritten()),
-				slog.Duration("duration", duration),
+				slog.String("duration", duration.String()),
 				slog.String("remote", r.RemoteAddr),
 			)
 		}()
@@ -55,8 +55,11 @@ func requestLevel(route string, status int) slog.Level {
 	case "/healthz", "/readyz", "/metrics":
 		return slog.LevelDebug
 	}
-	if status >= http.StatusInternalServerError {
+	switch {
+	case status == http.StatusInternalServerError:
 		return slog.LevelError
+	case status > http.StatusInternalServerError:
+		return slog.LevelWarn // the database's fault, or the target's
 	}
 	return slog.LevelInfo
 }
