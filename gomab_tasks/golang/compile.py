@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gomab_tasks import files
 from gomab_tasks.errors import CompileError
-from gomab_tasks.golang.download import explain_download
+from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.golang.toolchain import Toolchain
 from gomab_tasks.platforms import Platform
@@ -179,9 +179,7 @@ def _quote(text: str) -> str:
 
 def _failure(completed: Completed, log: Path) -> CompileError:
     lines = [line for line in completed.stderr.splitlines() if line and not line.startswith("#")]
-    if any(
-        sign in line for line in lines for sign in ("verifying", "cannot find module", "missing go.sum entry")
-    ):
+    if is_download_failure(completed.stderr):
         return CompileError(f"{explain_download(completed.stderr)}\nLog: {log}")
     return BuildFailedError(tuple(_first(lines, 20)), completed.seconds, log)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gomab_tasks.errors import SettingsError, ToolchainError
+from gomab_tasks.errors import CompileError, SettingsError, ToolchainError
+from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.toolchain import Toolchain, require_version
 from gomab_tasks.process import Processes
 
@@ -131,6 +132,8 @@ class PackageLister:
         if self.tags:
             argv.append(f"-tags={','.join(self.tags)}")
         completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=dict(self.env))
+        if completed.code and is_download_failure(completed.stderr):
+            raise CompileError(explain_download(completed.stderr))
         if completed.code:
             raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
         return list(_json_documents(completed.stdout))

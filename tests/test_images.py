@@ -1,0 +1,227 @@
+"""The whole job on tiny modules, with the real toolchain."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import (
+    BudgetError,
+    CompileError,
+    NotMeasurableError,
+    SettingsError,
+    StorageError,
+    ToolchainError,
+    VerificationError,
+)
+from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.verify import verify_layout
+from gomab_tasks.project import open_project
+from gomab_tasks.tasks.checkout import clean, doctor, plan
+from gomab_tasks.tasks.images import build, image, images
+from gomab_tasks.tasks.sizes import size
+
+Module = Callable[[str], Path]
+
+
+def _gomab(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    code = "from gomab_tasks.invoke import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_images_leave_verified_layouts(module: Module) -> None:
+    """One layout for each main package, with both platforms of the table, readable from scratch."""
+    root = module("two-mains")
+    result = images(open_project(root))
+    assert [index.image for index in result.images] == ["api", "worker"]
+    for index in result.images:
+        verified = verify_layout(Layout(root / index.layout))
+        assert [str(one.platform) for one in verified] == ["linux/amd64", "linux/arm64"]
+        assert [one.size for one in verified] == [one.size for one in index.platforms]
+
+
+def test_same_sources_give_same_digests(module: Module, tmp_path: Path) -> None:
+    """Folder, umask and job count leave no trace."""
+    one = module("two-mains")
+    other = tmp_path / "ander ü" / "folder"
+    shutil.copytree(one, other)
+    first = images(open_project(one), jobs=1)
+    before = os.umask(0o077)
+    try:
+        second = images(open_project(other), jobs=4)
+    finally:
+        os.umask(before)
+    assert [index.digest for index in first.images] == [index.digest for index in second.images]
+
+
+def test_a_damaged_blob_is_made_again(module: Module) -> None:
+    """A flipped byte in a layer is found and the layer written anew, with the same digest."""
+    root = module("hello")
+    first = images(open_project(root))
+    blobs = root / first.images[0].layout / "blobs" / "sha256"
+    largest = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    assert images(open_project(root)).images[0].digest == first.images[0].digest
+    verify_layout(Layout(root / first.images[0].layout))
+
+
+def test_platforms_of_two_machines_join(module: Module, tmp_path: Path) -> None:
+    """Output folders copied together give the index that one run gives."""
+    root = module("hello")
+    whole = images(open_project(root)).images[0].digest
+    for arch in ("amd64", "arm64"):
+        machine = tmp_path / arch
+        shutil.copytree(root, machine, ignore=shutil.ignore_patterns("build"))
+        image(open_project(machine), arch=(arch,))
+        shutil.copytree(machine / "build", tmp_path / "joined" / "build", dirs_exist_ok=True)
+    shutil.copy(root / "pyproject.toml", tmp_path / "joined")
+    joined = images(open_project(tmp_path / "joined"), join=True)
+    assert joined.images[0].digest == whole
+
+
+def test_join_refuses_what_does_not_fit(module: Module) -> None:
+    """A missing, a foreign and a differently made platform are errors that name it."""
+    root = module("hello")
+    image(open_project(root), arch=("amd64",))
+    with pytest.raises(VerificationError, match="linux/arm64: was not built"):
+        images(open_project(root), join=True)
+    image(open_project(root, settings={"go": {"tags": ["other"]}}), arch=("arm64",))
+    with pytest.raises(VerificationError, match=r"different settings: go\.tags"):
+        images(open_project(root), join=True)
+    image(open_project(root), arch=("arm64", "riscv64"))
+    with pytest.raises(VerificationError, match="linux/riscv64: was built, but is not among"):
+        images(open_project(root), join=True)
+
+
+def test_over_budget_keeps_the_files(module: Module) -> None:
+    """The error carries the sizes and prints the line that would allow them."""
+    root = module("hello")
+    with pytest.raises(BudgetError, match=r"over the budget of .*unpacked = ") as caught:
+        images(open_project(root, settings={"size": {"unpacked": "200 KiB"}}))
+    assert caught.value.result is not None
+    verify_layout(Layout(root / "build/gomab/images/hello"))
+
+
+def test_nothing_measured_is_no_pass(module: Module) -> None:
+    """Without images, and with a growth limit but no baseline, size is an error."""
+    root = module("hello")
+    with pytest.raises(NotMeasurableError):
+        size(open_project(root))
+    images(open_project(root))
+    grown = {"size": {"growth": "5 %"}}
+    with pytest.raises(NotMeasurableError, match="lacks it"):
+        size(open_project(root, settings=grown))
+    size(open_project(root, settings=grown), update=True)
+    assert size(open_project(root, settings=grown)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("broken", CompileError, "undefined"),
+        ("no-main", SettingsError, "no main package"),
+        ("same-name", SettingsError, "two main packages are named"),
+        ("too-new", ToolchainError, "asks for go 1.99"),
+        ("bad-sum", CompileError, "not what go.sum records"),
+    ],
+)
+def test_wrong_modules(module: Module, name: str, kind: type[Exception], words: str) -> None:
+    """Each ends in one clear error of its kind."""
+    with pytest.raises(kind, match=words):
+        images(open_project(module(name)))
+
+
+@pytest.mark.parametrize("name", ["vendored", "workspace", "embedded", "tagged", "versioned", "deep-mains"])
+def test_awkward_modules(module: Module, name: str) -> None:
+    """Each builds with an empty table."""
+    assert images(open_project(module(name)), arch=("arm64",)).images
+
+
+def test_build_serves_other_systems(module: Module) -> None:
+    """Programs may be for any system without cgo, images only for linux."""
+    root = module("hello")
+    programs = build(open_project(root), arch=("windows/amd64", "darwin/arm64")).programs
+    assert [program.path.rpartition("/")[2] for program in programs] == ["hello.exe", "hello"]
+    with pytest.raises(SettingsError, match="images are for linux"):
+        images(open_project(root), arch=("windows/amd64",))
+    with pytest.raises(SettingsError, match="only through a C compiler"):
+        build(open_project(root), arch=("android/amd64",))
+
+
+def test_files_of_the_table(module: Module) -> None:
+    """Links that dangle or lead out are refused; `plan` lists what an image will hold."""
+    root = module("hello")
+    (root / "data").mkdir()
+    (root / "data" / "a.txt").write_text("a")
+    table = {"image": {"files": [{"from": "data", "to": "/app/data"}]}}
+    paths = [file.path for file in plan(open_project(root, settings=table)).images[0].files]
+    assert "/app/data/a.txt" in paths
+    assert not (root / "build").exists()
+    (root / "data" / "out").symlink_to("/etc/passwd")
+    with pytest.raises(SettingsError, match="leads out of the project"):
+        images(open_project(root, settings=table))
+    (root / "data" / "out").unlink()
+    (root / "data" / "out").symlink_to("nowhere")
+    with pytest.raises(SettingsError, match="dangling"):
+        images(open_project(root, settings=table))
+
+
+def test_clean_removes_only_ours(module: Module) -> None:
+    """A folder without the marker is refused and stays."""
+    root = module("hello")
+    (root / "build" / "gomab").mkdir(parents=True)
+    (root / "build" / "gomab" / "mine").write_text("mine")
+    with pytest.raises(StorageError, match="marker"):
+        clean(open_project(root))
+    assert (root / "build" / "gomab" / "mine").exists()
+
+
+def test_doctor_finds_go(module: Module) -> None:
+    """The machine that runs the tests lacks nothing that stops a build."""
+    findings = doctor(open_project(module("hello"))).findings
+    assert {f.name: f.state for f in findings}["go"] == "ok"
+
+
+def test_the_script(module: Module) -> None:
+    """JSON stands alone on stdout; wrong options and tables end with 2 and one line each."""
+    root = module("hello")
+    done = _gomab(root, "images", "--arch", "arm64", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["result"]["images"][0]["image"] == "hello"
+    assert _gomab(root, "images", "--arch").returncode == 2
+    assert _gomab(root, "images", "--jobs", "x").returncode == 2
+    assert _gomab(root, "images", "--", "x").returncode == 2
+    (root / "pyproject.toml").write_text("[tool.gomab]\nplattforms = []\nout = 3\n")
+    wrong = _gomab(root, "images")
+    assert wrong.returncode == 2
+    assert "pyproject.toml:2:" in wrong.stderr
+    assert "pyproject.toml:3:" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_nox(module: Module) -> None:
+    """Sessions are listed with their help, and a broken table does not break the noxfile."""
+    root = module("hello")
+    (root / "noxfile.py").write_text("from gomab_tasks.nox import register\nregister(prefix='go-')\n")
+    nox = [sys.executable, "-m", "nox"]
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*nox, *words], cwd=root, capture_output=True, text=True, check=False)
+
+    assert "go-image(linux/arm64)" in run("-l").stdout
+    done = run("-s", "go-image(linux/arm64)")
+    assert done.returncode == 0, done.stderr
+    (root / "pyproject.toml").write_text("[tool.gomab]\nplattforms = []\n")
+    assert "go-images" in run("-l").stdout
+    assert "did you mean 'platforms'" in run("-s", "go-images").stderr
