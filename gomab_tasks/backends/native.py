@@ -19,7 +19,7 @@ from gomab_tasks.oci.tar import Entry, content_digest
 from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild
 from gomab_tasks.platforms import Platform
-from gomab_tasks.progress.events import step
+from gomab_tasks.progress.events import Event, step
 from gomab_tasks.project import Project
 from gomab_tasks.record import ImageRecord, image_lock, inputs_of, layers_folder, layout_folder, write_record
 from gomab_tasks.templates import Templates
@@ -44,6 +44,9 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     # Read before the first compile: a wrong file must not cost minutes.
     contents = {image.name: read_contents(project, image, templates) for image in plan.images}
     assembler = _Assembler(project, facts, plan, contents)
+    for planned in plan.builds:
+        for image in plan.images_of(planned):
+            project.emit(Event("planned", "assemble", image.name, str(planned.build.platform)))
     run_builds(project, facts, plan, jobs, assembler.assemble)
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
