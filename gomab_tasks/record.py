@@ -48,7 +48,6 @@ class ImageRecord:
 
     Attributes:
         manifest, manifest_size: the manifest's digest, and its size.
-        programs: SHA-256 of each program, by name.
         inputs: all that decided the bytes besides the sources, by name; equal
             for all platforms of one index.
     """
@@ -60,7 +59,6 @@ class ImageRecord:
     manifest_size: int
     config: str
     layers: tuple[LayerRecord, ...]
-    programs: Mapping[str, str]
     inputs: Mapping[str, str]
 
     @classmethod
@@ -70,7 +68,6 @@ class ImageRecord:
         verified: VerifiedImage,
         *,
         holds: tuple[str, ...],
-        programs: Mapping[str, str],
         inputs: Mapping[str, str],
     ) -> ImageRecord:
         """Record what was read back; `holds` says what each layer is for."""
@@ -81,7 +78,6 @@ class ImageRecord:
             manifest_size=verified.manifest.size,
             config=verified.config.digest,
             layers=tuple(_layer_record(*pair) for pair in zip(holds, verified.layers, strict=True)),
-            programs=programs,
             inputs=inputs,
         )
 

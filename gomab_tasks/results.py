@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gomab_tasks.record import ImageRecord
@@ -51,7 +50,6 @@ class PlatformImage:
     Attributes:
         size: as stored and pulled.
         unpacked_size: after decompression.
-        programs: SHA-256 of each program, by name.
     """
 
     image: str
@@ -59,13 +57,12 @@ class PlatformImage:
     digest: str
     size: int
     unpacked_size: int
-    programs: Mapping[str, str]
 
     @classmethod
     def of(cls, record: ImageRecord) -> PlatformImage:
         """Take what users ask for out of a record."""
         sizes = (record.size, record.unpacked_size)
-        return cls(record.image, record.platform, record.manifest, *sizes, record.programs)
+        return cls(record.image, record.platform, record.manifest, *sizes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, manifest_bytes
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.tar import Entry, content_digest
+from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild
 from gomab_tasks.platforms import Platform
@@ -122,7 +122,6 @@ class _Assembler:
             image.name,
             verified,
             holds=tuple(layers),
-            programs={entry.path.rpartition("/")[2]: content_digest(entry) for entry in programs},
             inputs=inputs_of(image, self._plan, self._facts),
         )
 
