@@ -68,7 +68,8 @@ def join(project: Project, wanted: Wanted) -> Joined:
             INDEX, index_bytes([record.descriptor for record in records], wanted.annotations)
         )
         layout.write_index(index)
-        layout.remove_unreferenced(record.descriptor for _, record in read_records(out, image))
+        # The index lists every record there is: others were removed or refused above.
+        layout.remove_unreferenced()
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
 

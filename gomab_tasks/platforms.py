@@ -101,9 +101,8 @@ class Platform:
         match parts:
             case [os, architecture, *rest] if all(parts) and len(rest) <= 1:
                 os = _OS_ALIASES.get(os, os)
-                architecture, _, variant = _ARCHITECTURE_ALIASES.get(architecture, architecture).partition(
-                    "/"
-                )
+                alias = _ARCHITECTURE_ALIASES.get(architecture, architecture)
+                architecture, _, variant = alias.partition("/")
                 variant = rest[0] if rest else variant
             case _:
                 raise PlatformError(f"is '{text}'; {_advice(parts)}")
