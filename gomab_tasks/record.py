@@ -23,7 +23,9 @@ from gomab_tasks.rootfs import wheel_versions
 
 FORMAT = 1
 # What is published under, compared with or made of an image decides none of its bytes.
-_WITHOUT_BYTES = frozenset({"image.repository", "image.tags", "image.annotations"})
+_WITHOUT_BYTES = frozenset(
+    f"image.{key}" for key in ("repository", "tags", "immutable_tags", "sbom", "annotations")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,17 @@
 
 from gomab_tasks.settings.quantity import Growth
 from gomab_tasks.settings.reader import read_settings
-from gomab_tasks.settings.schema import FileEntry, Go, Group, Image, Settings, Size
+from gomab_tasks.settings.schema import FileEntry, Go, Group, Image, Registries, Settings, Size, Smoke
 
-__all__ = ["FileEntry", "Go", "Group", "Growth", "Image", "Settings", "Size", "read_settings"]
+__all__ = [
+    "FileEntry",
+    "Go",
+    "Group",
+    "Growth",
+    "Image",
+    "Registries",
+    "Settings",
+    "Size",
+    "Smoke",
+    "read_settings",
+]

@@ -16,6 +16,7 @@ LABEL_PATTERN = r"^[^\s=]+$"
 ENV_PATTERN = r"^[^=]+$"
 PLATFORM_PATTERN = r"^\s*[^/\s]+/[^/\s]+(/[^/\s]+)?\s*$"
 PORT_PATTERN = r"^\s*[0-9]{1,5}(/[A-Za-z]+)?\s*$"
+HTTP_PATH_PATTERN = r"^/[!-~]*$"
 SIGNAL_PATTERN = r"^(SIG[A-Z0-9+-]+|[0-9]+)$"
 
 # OCI distribution-spec, "Pulling manifests"; the registry's part as in
@@ -23,6 +24,7 @@ SIGNAL_PATTERN = r"^(SIG[A-Z0-9+-]+|[0-9]+)$"
 _TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+HOST_PATTERN = f"^{_HOST}$"
 _REPOSITORY = rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _SCHEME = r"([a-z-]+://)(?:[^/]*@)?"
@@ -225,6 +227,37 @@ def stop_signal(text: str) -> str:
     if text != f"SIG{name}":
         raise ValueError(f"is {show(text)}; write it as 'SIG{name}'")
     return text
+
+
+def tag_pattern(text: str) -> str:
+    """Read a pattern of tags, such as `v*`: `*`, `?` and `[…]` as in a shell."""
+    if not re.fullmatch(r"[A-Za-z0-9_.*?\[\]!-]+", text):
+        raise ValueError(f"is {show(text)}; a pattern has what tags have, and '*' and '?': 'v*'")
+    return text
+
+
+def registry_host(text: str) -> str:
+    """Read `HOST` or `HOST:PORT`."""
+    if not re.fullmatch(HOST_PATTERN[1:-1], text):
+        host = re.sub(r"^[a-z]+://", "", text).partition("/")[0]
+        guess = host if re.fullmatch(HOST_PATTERN[1:-1], host) else "registry.lan:5000"
+        raise ValueError(f"is {show(text)}; write a host, with its port if it has one: '{guess}'")
+    return text
+
+
+def http_path(text: str) -> str:
+    """Read the path of an HTTP request, with its query if it has one."""
+    if not re.fullmatch(HTTP_PATH_PATTERN[1:-1], text):
+        raise ValueError(f"is {show(text)}; write a path from the root: '/healthz'")
+    return text
+
+
+def tcp_port(text: str) -> str:
+    """Read a TCP port; give it without its protocol."""
+    number, protocol = port(text).split("/")
+    if protocol != "tcp":
+        raise ValueError(f"is {show(text)}; HTTP needs a TCP port: '{number}'")
+    return number
 
 
 def build_tag(text: str) -> str:

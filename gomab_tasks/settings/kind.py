@@ -148,6 +148,28 @@ def _boolean(value: object) -> str | None:
     return f"it without quotes: {word}" if word and isinstance(value, str) else word
 
 
+class Number:
+    """Read a whole number of a range."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least = least
+        self.most = most
+        self.name = f"number from {least} to {most}"
+
+    def read(self, value: object, path: KeyPath) -> int:
+        """Read an integer."""
+        if isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most:
+            return value
+        is_digits = isinstance(value, str) and value.isascii() and value.isdecimal()
+        raise wrong(
+            path, f"is {show(value)}; write a {self.name}" + (", without quotes" if is_digits else "")
+        )
+
+    def schema(self) -> Schema:
+        """Describe an integer."""
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
 class Choice(Generic[T]):
     """Read one of a few words."""
 

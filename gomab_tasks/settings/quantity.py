@@ -1,4 +1,4 @@
-"""Read amounts of bytes: `25 MiB`, and how much more is allowed: `5 %`."""
+"""Read amounts of bytes: `25 MiB`, how much more is allowed: `5 %`, and times: `10 s`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ UNITS = {
 SIZE_PATTERN = r"^\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*([kKmMgG][iI]?)?[bB]\s*$"
 PERCENT_PATTERN = r"^\s*[0-9]{1,6}(\.[0-9]{1,6})?\s*%\s*$"
 GROWTH_PATTERN = f"{PERCENT_PATTERN}|{SIZE_PATTERN}"
+SECONDS_PATTERN = r"^\s*[0-9]{1,6}(\.[0-9]{1,3})?\s*(ms|s|min)\s*$"
 
 _SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-zA-Z]+)"
 _PERCENT = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%"
+_TIME_FACTORS = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _NUMBER = r"([0-9]+)(?:[.,]([0-9]+))?\s*([kmgKMG]?)\w*"
 # Nobody means millibits: case does not matter.
 _FACTORS = {unit.lower(): factor for unit, factor in UNITS.items()}
@@ -77,6 +79,18 @@ def read_growth(text: str) -> Growth:
         raise ValueError(
             f"is {show(text)}; write a percentage or a size over zero: '5 %' or '200 KiB'"
         ) from None
+
+
+def read_seconds(text: str) -> float:
+    """Read `10 s`, `500 ms` or `2 min` as seconds.
+
+    Raises `ValueError` for what is no time or not over zero.
+    """
+    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(ms|s|min)", text.strip())
+    seconds = float(match[1]) * _TIME_FACTORS[match[2]] if match else 0.0
+    if not seconds:
+        raise ValueError(f"is {show(text)}; write a time over zero in ms, s or min: '10 s'")
+    return seconds
 
 
 def _suggest(text: str) -> str:

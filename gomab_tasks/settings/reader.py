@@ -11,11 +11,12 @@ import tomli
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.settings.problem import Problem, WrongValueError, show
-from gomab_tasks.settings.schema import Go, Group, Image, Settings, Size
+from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, Size, Smoke
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
 FILE = "pyproject.toml"
 _Partial = Mapping[str, Any]
+_GROUP_TABLES: Mapping[str, Callable[..., object]] = {"go": Go, "image": Image, "size": Size, "smoke": Smoke}
 
 
 def read_settings(root: Path, defaults: Mapping[str, object] | None = None) -> Settings:
@@ -55,9 +56,11 @@ def build(partial: _Partial, source: Path) -> Settings:
     """Make the settings of what was read; what is missing gets its default."""
     fields = dict(partial)
     images = fields.pop("images", {})
+    registry = Registries(**fields.pop("registry", {}))
     shared = {field: fields.pop(field) for field in GROUP_FIELDS if field in fields}
     return Settings(
         **fields,
+        registry=registry,
         shared=_build_group(shared, None),
         images={name: _build_group(merge(shared, own), name) for name, own in images.items()},
         source=source,
@@ -103,8 +106,7 @@ def _find_table(document: Mapping[str, object]) -> object:
 
 
 def _build_group(partial: _Partial, name: str | None) -> Group:
-    records: tuple[tuple[str, Callable[..., object]], ...] = (("go", Go), ("image", Image), ("size", Size))
-    tables = {field: record(**partial.get(field, {})) for field, record in records}
+    tables = {field: record(**partial.get(field, {})) for field, record in _GROUP_TABLES.items()}
     return Group(name=name, **{**partial, **tables})
 
 

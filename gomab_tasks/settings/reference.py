@@ -75,9 +75,9 @@ _IMAGES = f"""\
 ## `[tool.gomab.images.NAME]`
 
 A table for each image makes the images explicit: those are made and no others. NAME begins with a-z or
-0-9; then a-z, 0-9, `.`, `_` and `-`. It has the keys of `[tool.gomab.image]`, and `platforms`, `go` and
-`size` of its own. What it leaves out comes from the tables that all share; tables such as `env` and
-`labels` merge key by key, lists are replaced. `image.main` then stands in these tables alone.
+0-9; then a-z, 0-9, `.`, `_` and `-`. It has the keys of `[tool.gomab.image]`, and `platforms`, `go`,
+`size` and `smoke` of its own. What it leaves out comes from the tables that all share; tables such as `env`
+and `labels` merge key by key, lists are replaced. `image.main` then stands in these tables alone.
 
 ```toml
 {IMAGES_EXAMPLE}```

@@ -13,7 +13,7 @@ from typing import Literal
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import form, quantity, template
 from gomab_tasks.settings.key import Record, key, optional, required, table
-from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Text
+from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Number, Text
 from gomab_tasks.settings.quantity import Growth
 
 TEMPLATE = Text("template", template.check_template)
@@ -29,13 +29,19 @@ BUILD_TAG = Text("string", form.build_tag)
 ARGUMENT = Text("string", form.argument)
 REPOSITORY = Text("template", form.repository, example="ghcr.io/acme/{image}")
 TAG = Text("template", form.tag)
+TAG_PATTERN = Text("pattern", form.tag_pattern, example="v*")
+REGISTRY_HOST = Text("host", form.registry_host, pattern=form.HOST_PATTERN, example="registry.lan:5000")
 BASE = Text("string", form.base)
 USER = Text("string", form.user)
 PORT = Text("port", form.port, pattern=form.PORT_PATTERN, integers=True, example="8080")
+HTTP_PATH = Text("path", form.http_path, pattern=form.HTTP_PATH_PATTERN, example="/healthz")
+TCP_PORT = Text("port", form.tcp_port, pattern=form.PORT_PATTERN, integers=True, example="8080")
 SIGNAL = Text("signal", form.stop_signal, pattern=form.SIGNAL_PATTERN, integers=True, example="SIGTERM")
 SIZE = Text("size", quantity.read_size, pattern=quantity.SIZE_PATTERN, example="25 MiB")
 GROWTH = Text("size or percentage", quantity.read_growth, pattern=quantity.GROWTH_PATTERN, example="5 %")
+SECONDS = Text("time", quantity.read_seconds, pattern=quantity.SECONDS_PATTERN, example="10 s")
 BACKEND: Choice[Literal["native", "buildkit"]] = Choice("native", "buildkit")
+ENGINE: Choice[Literal["docker", "podman", "kind"]] = Choice("docker", "podman", "kind")
 GO_VARIABLES = Entries(TEMPLATE, form.check_go_variable, key_pattern=form.GO_VARIABLE_PATTERN, dotted=True)
 GO_ENV = Entries(STRING, form.check_go_env, key_pattern=form.VARIABLE_PATTERN)
 ENV = Entries(STRING, form.check_env, key_pattern=form.ENV_PATTERN)
@@ -107,6 +113,18 @@ class Image:
     )
     tags: tuple[str, ...] = key(
         Items(TAG), ["{git.short}"], "Its tags. They take templates.", also=("version",)
+    )
+    immutable_tags: tuple[str, ...] = key(
+        Items(TAG_PATTERN),
+        [],
+        "Tags that `push` never moves from one digest to another, as patterns: `v*`.",
+        also=("immutable", "protected-tags"),
+    )
+    sbom: bool = key(
+        Flag(),
+        False,  # noqa: FBT003 - the default, as in TOML
+        "Whether `push` attaches a bill of materials to each platform of the image.",
+        also=("attach-sbom",),
     )
     base: str = key(
         BASE,
@@ -201,6 +219,58 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Smoke:
+    """Hold how `smoke` tries a program: a request that it must answer, or arguments and an exit code."""
+
+    path: str | None = optional(
+        HTTP_PATH,
+        "the program is run to its end",
+        "The path of an HTTP request that must be answered with a status below 400.",
+        also=("http", "url", "endpoint"),
+    )
+    port: str | None = optional(
+        TCP_PORT, "the first of `image.expose`", "The port that the program answers at."
+    )
+    args: tuple[str, ...] | None = optional(
+        Items(STRING), "those of the image", "Arguments for the entrypoint.", also=("arguments", "command")
+    )
+    exit: int = key(
+        Number(0, 255),
+        0,
+        "The exit code that is expected, where no `path` is set.",
+        also=("exit-code", "code"),
+    )
+    env: Mapping[str, str] = key(
+        ENV, {}, "Environment variables for the trial alone, over those of the image.", also=("environment",)
+    )
+    within: float = key(SECONDS, "10 s", "How long the program may take.", also=("timeout",))
+    required: bool = key(
+        Flag(),
+        False,  # noqa: FBT003 - the default, as in TOML
+        "Whether `push` refuses an image whose programs were not all tried with success.",
+        also=("require",),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registries:
+    """Hold how registries are reached; logins come from Docker's and Podman's own files."""
+
+    plain_http: tuple[str, ...] = key(
+        Items(REGISTRY_HOST),
+        [],
+        "Registries that are spoken to without TLS; loopback addresses always may be.",
+        also=("insecure", "http"),
+    )
+    ca_file: str | None = optional(
+        FILE_PATH,
+        "those of the system",
+        "A PEM file of authorities that are trusted too.",
+        also=("ca", "cacert", "cafile"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Hold what may differ from image to image; `name` is None for what all share."""
 
@@ -216,6 +286,7 @@ class Group:
     size: Size = table(  # noqa: RUF009 - a dataclass field
         Size, "How large an image may be, for each platform.", also=("sizes", "budget", "limits")
     )
+    smoke: Smoke = table(Smoke, "How `smoke` tries the programs.", also=("check", "healthcheck"))  # noqa: RUF009 - a dataclass field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +310,12 @@ class Settings:
     )
     backend: Literal["native", "buildkit"] = key(
         BACKEND, "native", "What makes images: gomab itself, or BuildKit from the Dockerfile."
+    )
+    engine: Literal["docker", "podman", "kind"] | None = optional(
+        ENGINE, "whichever the machine has", "Where `load` puts images, and where `smoke` tries them."
+    )
+    registry: Registries = table(  # noqa: RUF009 - a dataclass field
+        Registries, "How registries are reached.", also=("registries",)
     )
     shared: Group
     images: Mapping[str, Group]

@@ -51,7 +51,7 @@ IMAGES = Key(
     kind=ImageTables(),
     unset="the main packages that are found",
     description="A table for each image, by its name: the keys of `[tool.gomab.image]`, and its own "
-    "`platforms`, `go` and `size`, over those that all share.",
+    "`platforms`, `go`, `size` and `smoke`, over those that all share.",
     name="images",
     field="images",
 )

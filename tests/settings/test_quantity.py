@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gomab_tasks.settings.quantity import Growth, read_growth, read_size
+from gomab_tasks.settings.quantity import Growth, read_growth, read_seconds, read_size
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,18 @@ def test_growth_is_spelled_for_people() -> None:
         "2.5 %",
         "1024 B",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10 s", 10.0), ("500ms", 0.5), (" 2 min ", 120.0), ("1.5 s", 1.5)]
+)
+def test_times_have_units(text: str, seconds: float) -> None:
+    """A time is read as seconds."""
+    assert read_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["10", "0 s", "-1 s", "1 h", "soon", ""])
+def test_what_is_no_time(text: str) -> None:
+    """A time without a unit, or of nothing, is refused."""
+    with pytest.raises(ValueError, match="write a time over zero in ms, s or min: '10 s'"):
+        read_seconds(text)

@@ -10,7 +10,17 @@ import pytest
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.platforms import Platform
-from gomab_tasks.settings import FileEntry, Go, Growth, Image, Settings, Size, read_settings
+from gomab_tasks.settings import (
+    FileEntry,
+    Go,
+    Growth,
+    Image,
+    Registries,
+    Settings,
+    Size,
+    Smoke,
+    read_settings,
+)
 
 Read = Callable[..., Settings]
 Problems = Callable[..., list[str]]
@@ -45,6 +55,9 @@ def test_an_empty_table_has_every_default(read: Read, tmp_path: Path, text: str)
     assert settings.shared.size == Size(
         unpacked=25 * 2**20, compressed=None, growth=None, baseline="gomab-sizes.json"
     )
+    assert settings.shared.smoke == Smoke(path=None, args=None, exit=0, within=10.0, required=False)
+    assert settings.registry == Registries(plain_http=(), ca_file=None)
+    assert settings.engine is None
     assert settings.images == {}
     assert settings.source == tmp_path / "pyproject.toml"
 
@@ -71,6 +84,8 @@ def test_every_key_is_read(read: Read) -> None:
         main=("cmd/api", "cmd/worker"),
         repository="{env.REGISTRY}/acme/{image}",
         tags=("{git.short}", "v{version}"),
+        immutable_tags=("v*",),
+        sbom=True,
         base="gcr.io/distroless/static:nonroot",
         workdir="/srv",
         user="nonroot:nonroot",
@@ -92,6 +107,17 @@ def test_every_key_is_read(read: Read) -> None:
     assert settings.shared.size == Size(
         unpacked=1572864, compressed=10_000_000, growth=Growth(percent=5), baseline="ci/sizes.json"
     )
+    assert settings.shared.smoke == Smoke(
+        path="/healthz?deep=1",
+        port="8080",
+        args=("serve",),
+        exit=3,
+        env={"LOG": "debug"},
+        within=0.5,
+        required=True,
+    )
+    assert settings.engine == "podman"
+    assert settings.registry == Registries(plain_http=("registry.lan:5000",), ca_file="certs/registry.pem")
 
 
 def test_one_main_package_needs_no_list(read: Read) -> None:
@@ -176,7 +202,7 @@ def test_defaults_lie_under_the_table(read: Read) -> None:
 def test_problems_of_defaults_name_their_keys(problems: Problems) -> None:
     """Wrong defaults are told apart from a wrong table, and both are reported at once."""
     defaults = {"go": {"tag": [], "tags": "netgo"}, "images": {"api": {"base": 3}}, "color": 1, 5: 6}
-    keys = "module, out, backend, platforms, go, image, size, images"
+    keys = "module, out, backend, engine, registry, platforms, go, image, size, smoke, images"
     where = "settings given to register()/collection():"
     assert problems("[tool.gomab]\nout = 3\n", defaults) == [
         f"{where} go has no key 'tag'; did you mean 'tags'?",
