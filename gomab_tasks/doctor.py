@@ -15,12 +15,11 @@ from gomab_tasks.errors import GomabError, ToolchainError
 from gomab_tasks.golang.module import check_toolchain, read_module
 from gomab_tasks.golang.toolchain import read_toolchain
 from gomab_tasks.project import Project
-from gomab_tasks.units import MIB, columns, mebibytes
+from gomab_tasks.units import GIB, capacity, columns
 
 State = Literal["ok", "note", "missing"]
-_GIB = 1024 * MIB
-_LITTLE_MEMORY = 2 * _GIB
-_LITTLE_DISK = 2 * _GIB
+_LITTLE_MEMORY = 2 * GIB
+_LITTLE_DISK = 2 * GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _machine(project: Project) -> Iterator[Finding]:
     yield Finding(
         "machine",
         "note" if small else "ok",
-        f"{machine.cores()} cores, {mebibytes(memory)} of memory for this process",
+        f"{machine.cores()} cores, {capacity(memory)} of memory for this process",
         "little memory: large packages may fail to compile; use --jobs 1" if small else "",
     )
     yield from _disk("output", project.out)
@@ -124,10 +123,10 @@ def _disk(name: str, path: Path) -> Iterator[Finding]:
         yield Finding(name, "missing", f"{path} cannot be written", f"change the owner or mode of {existing}")
     elif free < _LITTLE_DISK:
         yield Finding(
-            name, "note", f"{path}, {mebibytes(free)} free", "little disk: builds may fail; free some"
+            name, "note", f"{path}, {capacity(free)} free", "little disk: builds may fail; free some"
         )
     else:
-        yield Finding(name, "ok", f"{path}, {free / _GIB:.0f} GiB free")
+        yield Finding(name, "ok", f"{path}, {capacity(free)} free")
 
 
 _LOOKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (_table, _go, _machine, _wheels, _git)

@@ -36,7 +36,7 @@ class Wanted:
         platforms: what it must hold, in this order.
         annotations: of the index, templates filled.
         made: the records that this very run made; empty when other runs did.
-            What this run made was checked when it was written, and replaces
+            What this run made was read back when it was written, and replaces
             whatever other runs left of the image.
     """
 
@@ -119,7 +119,7 @@ def _missing(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterat
 
 
 def _foreign(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterator[str]:
-    names = {str(platform) for platform in wanted.platforms}
+    names = [str(platform) for platform in wanted.platforms]
     for path, record in found:
         if record.image != wanted.image:
             yield f"{project.shown(path)}: is of image '{record.image}', not '{wanted.image}'; remove it"
@@ -150,9 +150,9 @@ def _compared(record: ImageRecord) -> dict[str, str]:
 
 
 def _verify(layout: Layout, records: Sequence[ImageRecord], made: Sequence[ImageRecord]) -> None:
-    known = {layer.digest: layer.layer for record in made for layer in record.layers}
+    checked = [layer.layer for record in made for layer in record.layers]
     for record in records:
-        verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), known)
+        verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), checked)
         sizes = (record.size, record.unpacked_size)
         if sizes != (verified.size, verified.unpacked_size):
             raise VerificationError(

@@ -103,9 +103,8 @@ def replace_variables(build: Build, templates: Mapping[str, str]) -> Build:
 
 def _image(project: Project, image: ImagePlan) -> PlannedImage:
     settings = image.group.image
-    entries = complete(
-        [*rootfs.root_entries(settings, project.root), *rootfs.file_entries(settings.files, project.root)]
-    )
+    layers = rootfs.shared_layers(image, project.root).values()
+    entries = [entry for layer in layers for entry in complete(layer)]
     programs = [f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains]
     files = {f"/{entry.path}": _file(project, entry) for entry in entries}
     files |= {path: PlannedFile(path, "file", "0755", "0:0", "go build") for path in programs}
@@ -179,7 +178,7 @@ def _compiles(plan: PlanResult) -> str:
     return "\n".join(
         " ".join(
             [
-                *(f"{name}={value}" for name, value in sorted(build.environment.items())),
+                *(f"{name}={shlex.quote(value)}" for name, value in sorted(build.environment.items())),
                 *map(shlex.quote, build.command),
             ]
         )

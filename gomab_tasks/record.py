@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -23,9 +24,10 @@ from gomab_tasks.rootfs import wheel_versions
 
 FORMAT = 1
 # What is published under, compared with or made of an image decides none of its bytes.
-_WITHOUT_BYTES = frozenset(
-    f"image.{key}" for key in ("repository", "tags", "immutable_tags", "sbom", "annotations")
-)
+_WITHOUT_BYTES = ("repository", "tags", "immutable_tags", "sbom", "annotations")
+
+_Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+_Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +35,10 @@ class LayerRecord:
     """Hold a layer; `size` is as stored, `unpacked_size` that of its tar."""
 
     holds: str
-    digest: str
-    diff_id: str
-    size: int
-    unpacked_size: int
+    digest: _Digest
+    diff_id: _Digest
+    size: _Size
+    unpacked_size: _Size
 
     @property
     def layer(self) -> Layer:
@@ -57,9 +59,9 @@ class ImageRecord:
     format: int = FORMAT
     image: str
     platform: str
-    manifest: str
-    manifest_size: int
-    config: str
+    manifest: _Digest
+    manifest_size: _Size
+    config: _Digest
     layers: tuple[LayerRecord, ...]
     inputs: Mapping[str, str]
 
@@ -157,11 +159,13 @@ def layers_folder(out: Path) -> Path:
 def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
     """Name all that decides an image's bytes besides its sources and its platform."""
     flags = next(planned.build.flags for planned in plan.builds if image.name in planned.images)
-    settings = {
+    settings: dict[str, dict[str, object]] = {
         "go": msgspec.to_builtins(flags),
         "image": msgspec.to_builtins(image.group.image),
     }
-    flat = {name: value for name, value in _flatten(settings) if name not in _WITHOUT_BYTES}
+    for key in _WITHOUT_BYTES:
+        settings["image"].pop(key)
+    flat = dict(_flatten(settings))
     flat |= {"Go": facts.toolchain.version, **facts.byte_variables, **wheel_versions(image.group.image)}
     return flat
 
@@ -172,19 +176,27 @@ def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
     return [(name, msgspec.json.encode(value).decode())]
 
 
+class _Format(msgspec.Struct):
+    format: int
+
+
 def _read(path: Path, out: Path) -> ImageRecord:
+    where = path.relative_to(out)
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=ImageRecord)
+        content = path.read_bytes()
+        found = msgspec.json.decode(content, type=_Format).format
+        # First: the records of another gomab may hold anything else.
+        if found != FORMAT:
+            raise VerificationError(
+                f"{where}: was written by another gomab (format {found}, not {FORMAT}); "
+                "build that platform again with this one"
+            )
+        record = msgspec.json.decode(content, type=ImageRecord)
         Platform.parse(record.platform)
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # msgspec's errors and PlatformError are ValueErrors
         raise VerificationError(
-            f"{path.relative_to(out)}: is damaged ({error}); remove it and build that platform again"
+            f"{where}: is damaged ({error}); remove it and build that platform again"
         ) from None
-    if record.format != FORMAT:
-        raise VerificationError(
-            f"{path.relative_to(out)}: was written by another gomab (format {record.format}, not {FORMAT}); "
-            "build that platform again with this one"
-        )
     return record

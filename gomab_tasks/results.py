@@ -101,6 +101,25 @@ class ImagesResult:
 
 
 @dataclass(frozen=True, slots=True)
+class DockerfileResult:
+    """Hold a Dockerfile and what its context leaves out; `file` is relative to the root."""
+
+    file: str
+    dockerfile: str
+    dockerignore: str
+    written: bool
+    checked: bool
+
+    def text(self) -> str:
+        """Give the Dockerfile itself, unless it was only written or checked."""
+        if self.written:
+            return f"wrote {self.file} and {self.file}.dockerignore; commit them"
+        if self.checked:
+            return f"{self.file} is what the table says"
+        return self.dockerfile.rstrip("\n")
+
+
+@dataclass(frozen=True, slots=True)
 class CleanResult:
     """Say what was removed, in bytes."""
 

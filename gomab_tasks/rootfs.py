@@ -1,24 +1,23 @@
-"""List what an image's file system holds: root files, the table's files, programs."""
+"""List what an image's file system holds, layer by layer."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import importlib.metadata
-import os
-import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.golang.compile import Build
-from gomab_tasks.oci.layer import Entry
+from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
-from gomab_tasks.settings import FileEntry, Image
+from gomab_tasks.settings import Image
+from gomab_tasks.sources import file_entries, folder_entries, unique
 
-_CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-_ZONES = "usr/share/zoneinfo"
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+ZONES = "usr/share/zoneinfo"
 _DEFAULT_WORKDIR = "/app"
 _DEFAULT_USER = "65532:65532"
 # The names that an image on scratch knows, as in Debian and distroless.
@@ -58,6 +57,20 @@ def entrypoint_of(plan: ImagePlan) -> tuple[str, ...]:
     return (f"{PROGRAM_FOLDER}/{plan.mains[0].name}",)
 
 
+def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
+    """List what an image holds below its programs: what a layer holds -> its entries, lowest first.
+
+    Raises as `root_entries` and `file_entries` do, and `SettingsError` for a
+    file in the place of a program.
+    """
+    settings = image.group.image
+    below = root_entries(settings, root)
+    above = keep_folders(below, file_entries(settings.files, root))
+    _check_programs(image, above)
+    layers = {"root files": below, "files": above}
+    return {holds: entries for holds, entries in layers.items() if entries}
+
+
 def root_entries(image: Image, root: Path) -> list[Entry]:
     """List what every program on scratch needs: users, /tmp, certificates, zones, folders.
 
@@ -68,47 +81,41 @@ def root_entries(image: Image, root: Path) -> list[Entry]:
     entries = [
         Entry(path="etc/passwd", kind="file", mode=0o644, source=_passwd(user)),
         Entry(path="etc/group", kind="file", mode=0o644, source=_group(user)),
-        Entry(path="tmp", kind="directory", mode=0o1777),
         Entry(path=workdir_of(image).strip("/"), kind="directory", mode=0o755),
     ]
     entries += [
         Entry(path=volume.strip("/"), kind="directory", mode=0o755, uid=user.uid, gid=user.gid)
         for volume in image.volumes
     ]
+    # After workdir and volumes: whatever else it is, it stays everybody's.
+    entries.append(Entry(path="tmp", kind="directory", mode=0o1777))
     if image.ca_certificates:
-        entries.append(Entry(path=_CERTIFICATES, kind="file", mode=0o644, source=_certificates(image, root)))
+        entries.append(Entry(path=CERTIFICATES, kind="file", mode=0o644, source=_certificates(image, root)))
     if image.timezones:
         entries += _zones(image, root)
-    return [entry for entry in _unique(entries) if entry.path]
+    return [entry for entry in unique(entries) if entry.path]
 
 
-def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
-    """List the table's `files`, folders walked through, in the order of their paths.
+def keep_folders(below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
+    """Complete a layer's entries; a folder that layers below have keeps its owner and mode.
 
-    Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
-
-    Raises `SettingsError` for sources that do not exist, lie or lead out of
-    the project, or dangle.
+    A layer lists the folders above its files, and the last to list one decides:
+    a file put into a volume would otherwise take the volume from its user.
     """
-    entries: list[Entry] = []
-    for number, item in enumerate(files):
-        where = f"pyproject.toml: image.files[{number}]"
-        source = root / item.source
-        if not os.path.lexists(source):
-            raise SettingsError(f"{where}: '{item.source}' does not exist in the project")
-        if not source.resolve().is_relative_to(root):
-            raise SettingsError(f"{where}: '{item.source}' leads out of the project to {source.resolve()}")
-        entries += _walk(source, item.target.strip("/"), _Origin(where, root, source))
-    return _unique(entries)
-
-
-def program_entries(build: Build, image: ImagePlan) -> list[Entry]:
-    """List an image's programs, as a build left them."""
-    folder = PROGRAM_FOLDER.strip("/")
+    known = {entry.path: entry for entry in complete(unique(below)) if entry.kind == "directory"}
     return [
+        known.get(entry.path, entry) if entry.kind == "directory" else entry for entry in complete(entries)
+    ]
+
+
+def program_entries(build: Build, image: ImagePlan, below: Iterable[Entry]) -> list[Entry]:
+    """List an image's programs, as a build left them, for a layer over those that hold `below`."""
+    folder = PROGRAM_FOLDER.strip("/")
+    programs = [
         Entry(path=f"{folder}/{main.name}", kind="file", mode=0o755, source=build.program(main))
         for main in image.mains
     ]
+    return keep_folders(below, programs)
 
 
 def wheel_versions(image: Image) -> dict[str, str]:
@@ -117,55 +124,14 @@ def wheel_versions(image: Image) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name, is_used in used.items() if is_used}
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    where: str
-    root: Path
-    source: Path
-
-
-def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
-    status = path.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        yield _link(path, to, origin)
-    elif stat.S_ISDIR(status.st_mode):
-        yield Entry(path=to, kind="directory", mode=0o755)
-        for child in sorted(path.iterdir()):
-            yield from _walk(child, f"{to}/{child.name}", origin)
-    elif stat.S_ISREG(status.st_mode):
-        yield Entry(path=to, kind="file", mode=0o755 if status.st_mode & stat.S_IXUSR else 0o644, source=path)
-    else:
-        shown = path.relative_to(origin.root)
-        raise SettingsError(f"{origin.where}: '{shown}' is no file, folder or link; images cannot hold it")
-
-
-def _link(path: Path, to: str, origin: _Origin) -> Entry:
-    """Keep a link that stays inside what is copied; copy the file that another one leads to."""
-    shown = path.relative_to(origin.root)
-    target = path.readlink()
-    resolved = path.resolve()
-    if not resolved.exists():
-        raise SettingsError(f"{origin.where}: '{shown}' is a dangling link to '{target}'")
-    if not resolved.is_relative_to(origin.root):
-        raise SettingsError(
-            f"{origin.where}: '{shown}' is a link that leads out of the project to {resolved}"
-        )
-    inside = origin.source.is_dir() and resolved.is_relative_to(origin.source.resolve())
-    if inside and not target.is_absolute() and not origin.source.is_symlink():
-        return Entry(path=to, kind="symlink", mode=0o777, target=str(target))
-    if resolved.is_file():
-        return Entry(
-            path=to, kind="file", mode=0o755 if os.access(resolved, os.X_OK) else 0o644, source=resolved
-        )
-    raise SettingsError(
-        f"{origin.where}: '{shown}' is a link to a folder outside of "
-        f"'{origin.source.relative_to(origin.root)}'; list that folder as an entry of its own"
-    )
-
-
-def _unique(entries: Iterable[Entry]) -> list[Entry]:
-    """Let a later entry replace an earlier one of the same path, and sort."""
-    return [entry for _, entry in sorted({entry.path: entry for entry in entries}.items())]
+def _check_programs(image: ImagePlan, entries: Iterable[Entry]) -> None:
+    programs = {f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains}
+    for entry in entries:
+        if f"/{entry.path}" in programs:
+            raise SettingsError(
+                f"pyproject.toml: image.files puts a {entry.kind} at '/{entry.path}', "
+                "where the program of that name lies; choose another path"
+            )
 
 
 def _number(name: str) -> int:
@@ -201,7 +167,7 @@ def _name(number: int) -> str:
 
 def _certificates(image: Image, root: Path) -> Path:
     if image.ca_certificates is not True:
-        return _own_file(str(image.ca_certificates), "image.ca-certificates", root)
+        return _own_certificates(str(image.ca_certificates), root)
     (path,) = _wheel_files("certifi", lambda name: name == "certifi/cacert.pem")
     return path
 
@@ -209,14 +175,14 @@ def _certificates(image: Image, root: Path) -> Path:
 def _zones(image: Image, root: Path) -> Iterator[Entry]:
     if image.timezones is not True:
         folder = _own_folder(str(image.timezones), "image.timezones", root)
-        yield from _walk(folder, _ZONES, _Origin("pyproject.toml: image.timezones", root, folder))
+        yield from folder_entries(folder, ZONES, "pyproject.toml: image.timezones", root)
         return
     prefix = "tzdata/zoneinfo/"
     for path in _wheel_files(
         "tzdata", lambda name: name.startswith(prefix) and not name.endswith((".py", ".pyc"))
     ):
         name = path.as_posix().rpartition(prefix)[2]
-        yield Entry(path=f"{_ZONES}/{name}", kind="file", mode=0o644, source=path)
+        yield Entry(path=f"{ZONES}/{name}", kind="file", mode=0o644, source=path)
 
 
 def _wheel_files(wheel: str, is_wanted: Callable[[str], bool]) -> list[Path]:
@@ -240,10 +206,13 @@ def _checked(wheel: str, file: importlib.metadata.PackagePath) -> Path:
     return path
 
 
-def _own_file(text: str, key: str, root: Path) -> Path:
+def _own_certificates(text: str, root: Path) -> Path:
     path = (root / text).resolve()
+    where = f"pyproject.toml: image.ca-certificates is '{text}', which"
     if not path.is_file() or not path.is_relative_to(root):
-        raise SettingsError(f"pyproject.toml: {key} is '{text}', which is no file in the project")
+        raise SettingsError(f"{where} is no file in the project")
+    if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
+        raise SettingsError(f"{where} holds no certificate in PEM form; openssl x509 converts other forms")
     return path
 
 

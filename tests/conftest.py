@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the Go toolchain, other real tools, tiny Go modules."""
+"""Fixtures of all tests: the Go toolchain, other real tools, a registry, layouts, tiny Go modules."""
 
 from __future__ import annotations
 
@@ -6,20 +6,53 @@ import json
 import os
 import shutil
 import site
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
+from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, Layer
+from gomab_tasks.oci.image import History, ImageSpec, config_bytes, index_bytes, manifest_bytes
+from gomab_tasks.oci.layer import write_layer
+from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
+from gomab_tasks.platforms import Platform
+from gomab_tasks.process import Processes
+from gomab_tasks.project import open_project
+from gomab_tasks.secrets import redactor
+from gomab_tasks.tasks.images import images
 
 TESTS = Path(__file__).parent
 
 ModuleFactory = Callable[[str], Path]
 ToolFactory = Callable[[str], Path]
+Ran = subprocess.CompletedProcess[str]
+
+
+Git = Callable[..., str]
+Golden = Callable[[str, bytes], None]
+Script = Callable[..., Ran]
+
+AMD64 = Platform("linux", "amd64")
+ARM = Platform("linux", "arm", "v7")
+PLATFORMS = (AMD64, ARM)
 
 # What changes a build and may be set on the machine that runs the tests.
 _LEAKS = ("GOFLAGS", "GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GOEXPERIMENT", "GOWORK", "CGO_ENABLED")
+
+
+_REGISTRY = """\
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
+http: {{addr: 127.0.0.1:{port}}}
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +87,123 @@ def go() -> Path:
     return _find_go() or _lacking("go")
 
 
+@pytest.fixture(scope="session")
+def registry(tool: ToolFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run an empty docker-registry and give its address, `127.0.0.1:PORT`."""
+    program = tool("docker-registry")
+    folder = tmp_path_factory.mktemp("registry")
+    port = free_port()
+    settings = folder / "registry.yml"
+    settings.write_text(_REGISTRY.format(root=folder / "storage", port=port))
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}/v2/", folder / "log")
+        yield f"127.0.0.1:{port}"
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_listening(port: int, log: Path) -> None:
+    """Wait until a server that was just started takes connections; else fail with its log."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                return
+        except OSError:
+            time.sleep(0.02)
+    pytest.fail(f"nothing listens at {port}: {log.read_text()}")
+
+
+def wait_until_up(url: str, log: Path) -> None:
+    """Wait until a server that was just started answers with success; else fail with its log."""
+    # A proxy of the environment must not see loopback addresses.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            with opener.open(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail(f"{url} does not answer: {log.read_text()}")
+
+
+@pytest.fixture
+def git(monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Give a function that runs git in a folder, without the user's own configuration."""
+    program = _require("git")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "Somebody")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@example.com")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+
+    def run(folder: Path, *words: str) -> str:
+        done = subprocess.run([program, *words], cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def checkout(git: Git, tmp_path: Path) -> Path:
+    """Give a folder with one commit on the branch `main`."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "file").write_text("committed")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=first")
+    return folder
+
+
+@pytest.fixture
+def processes() -> Processes:
+    """Start programs with the variables of the test."""
+    return Processes(os.environ, redactor(os.environ))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare bytes with a file of golden/ beside the test; GOMAB_UPDATE_GOLDEN=1 writes them instead."""
+
+    def compare(name: str, content: bytes) -> None:
+        path = request.path.parent / "golden" / name
+        if os.environ.get("GOMAB_UPDATE_GOLDEN"):
+            path.write_bytes(content + b"\n")
+        assert content + b"\n" == path.read_bytes()
+
+    return compare
+
+
+@pytest.fixture(scope="session")
+def gomab() -> Script:
+    """Run the `gomab` script in a folder, with variables over those of the tests."""
+    script = Path(sys.executable).with_name("gomab")
+
+    def run(folder: Path, *words: str, **variables: str) -> Ran:
+        argv: list[str | Path] = [script, *words]
+        environment = {**os.environ, **variables}
+        return subprocess.run(
+            argv, cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
+
+    return run
+
+
 @pytest.fixture
 def module(tmp_path: Path) -> ModuleFactory:
     """Copy a module of tests/modules into a folder of its own and give that.
@@ -68,6 +218,60 @@ def module(tmp_path: Path) -> ModuleFactory:
         return shutil.copytree(TESTS / "modules" / source, folder)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served") / "serving"
+    shutil.copytree(TESTS / "modules" / "serving", folder)
+    images(open_project(folder))
+    return folder
+
+
+@pytest.fixture
+def serving(_served: Path, tmp_path: Path) -> Path:
+    """Give the module `serving` with its images built, for amd64 and arm64."""
+    return shutil.copytree(_served, tmp_path / "serving", symlinks=True)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """Give a layout whose folder does not exist yet."""
+    return Layout(tmp_path / "layout")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Hold what `made` wrote: two platforms that share their first layer."""
+
+    layout: Layout
+    index: Descriptor
+    manifests: tuple[Descriptor, ...]
+    layers: Mapping[Platform, tuple[Layer, Layer]]
+
+
+@pytest.fixture
+def made(layout: Layout) -> Made:
+    """Write a small but whole layout, as a build does."""
+    shared = write_layer([Entry(path="tmp", kind="directory", mode=0o1777)], layout, 1)
+    layers, manifests = {}, []
+    for platform in PLATFORMS:
+        program = Entry(path="app/api", kind="file", mode=0o755, source=f"{platform}\n".encode() * 1000)
+        layers[platform] = (shared, write_layer([program], layout, 1))
+        spec = ImageSpec(entrypoint=("/app/api",), user="65532:65532", workdir="/app")
+        history = [History(created_by="gomab: root files"), History(created_by="gomab: /app/api")]
+        config = layout.put_blob(CONFIG, config_bytes(spec, platform, layers[platform], history=history))
+        content = manifest_bytes(config, [layer.descriptor for layer in layers[platform]])
+        manifests.append(replace(layout.put_blob(MANIFEST, content), platform=platform))
+    index = layout.put_blob(INDEX, index_bytes(manifests, {"org.opencontainers.image.revision": "abc"}))
+    layout.write_index(index, "v1")
+    return Made(layout, index, tuple(manifests), layers)
+
+
+@pytest.fixture
+def known(made: Made) -> dict[str, Layer]:
+    """Give the layers of `made` by digest, as a run knows those it wrote."""
+    return {layer.descriptor.digest: layer for layers in made.layers.values() for layer in layers}
 
 
 @pytest.fixture(scope="session", autouse=True)

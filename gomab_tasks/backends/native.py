@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,10 +34,12 @@ class Contents:
     """Hold what an image has on every platform: its spec and the layers below its programs.
 
     Attributes:
+        created: RFC 3339, or None for no time at all.
         shared: what a layer holds -> its entries, in the order of the layers.
     """
 
     spec: ImageSpec
+    created: str | None
     shared: Mapping[str, list[Entry]]
 
 
@@ -44,17 +49,20 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     # Read before the first compile: a wrong file must not cost minutes.
     contents = {image.name: read_contents(project, image, templates) for image in plan.images}
     assembler = _Assembler(project, facts, plan, contents)
-    for planned in plan.builds:
-        for image in plan.images_of(planned):
-            project.emit(Event("planned", "assemble", image.name, str(planned.build.platform)))
-    run_builds(project, facts, plan, jobs, assembler.assemble)
+    announced = [
+        Event("planned", "assemble", image.name, str(planned.build.platform))
+        for planned in plan.builds
+        for image in plan.images_of(planned)
+    ]
+    run_builds(project, facts, plan, jobs, assembler.assemble, announced)
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
 
 def read_contents(project: Project, image: ImagePlan, templates: Templates) -> Contents:
     """List an image's files and settings, all but its programs.
 
-    Raises `SettingsError` for what the table names and the project lacks.
+    Raises `SettingsError` for what the table names and the project lacks, and
+    for a wrong SOURCE_DATE_EPOCH.
     """
     settings = image.group.image
     if settings.base != "scratch":
@@ -74,11 +82,8 @@ def read_contents(project: Project, image: ImagePlan, templates: Templates) -> C
         volumes=settings.volumes,
         stop_signal=settings.stop_signal or "",
     )
-    layers = {
-        "root files": rootfs.root_entries(settings, project.root),
-        "files": rootfs.file_entries(settings.files, project.root),
-    }
-    return Contents(spec, {holds: entries for holds, entries in layers.items() if entries})
+    created = _created(project.environment)
+    return Contents(spec, created, rootfs.shared_layers(image, project.root))
 
 
 class _Assembler:
@@ -91,7 +96,8 @@ class _Assembler:
         self._plan = plan
         self._contents = contents
         self._cache = LayerCache(layers_folder(project.out))
-        self._shared_layers = threading.Lock()
+        self._lock = threading.Lock()
+        self._shared_layers: dict[str, dict[str, Layer]] = {}
 
     def assemble(self, planned: PlannedBuild) -> None:
         for image in self._plan.images_of(planned):
@@ -109,32 +115,44 @@ class _Assembler:
         platform = planned.build.platform
         layout = Layout(layout_folder(self._project.out, image.name))
         contents = self._contents[image.name]
-        programs = rootfs.program_entries(planned.build, image)
-        with self._shared_layers:  # or each platform would write the same layers
-            layers = {holds: self._layer(entries, layout) for holds, entries in contents.shared.items()}
-        layers["programs"] = self._layer(programs, layout)
-        config = layout.put_blob(CONFIG, _config(contents.spec, platform, layers, self._project.environment))
+        below = itertools.chain.from_iterable(contents.shared.values())
+        programs = rootfs.program_entries(planned.build, image, below)
+        layers = {**self._shared(image, layout), "programs": self._layer(programs, layout)}
+        config = layout.put_blob(CONFIG, _config(contents, platform, layers))
         stored = [layer.descriptor for layer in layers.values()]
         manifest = layout.put_blob(MANIFEST, manifest_bytes(config, stored))
-        known = {layer.descriptor.digest: layer for layer in layers.values()}
-        verified = verify_image(layout, replace(manifest, platform=platform), platform, known)
+        verified = verify_image(layout, replace(manifest, platform=platform), platform, layers.values())
         return ImageRecord.of(
             image.name,
             verified,
             holds=tuple(layers),
-            inputs=inputs_of(image, self._plan, self._facts),
+            inputs={**inputs_of(image, self._plan, self._facts), **_filled(contents)},
         )
+
+    def _shared(self, image: ImagePlan, layout: Layout) -> dict[str, Layer]:
+        """Give the layers that all platforms have; the first platform makes them for the others."""
+        with self._lock:
+            if image.name not in self._shared_layers:
+                entries = self._contents[image.name].shared.items()
+                self._shared_layers[image.name] = {
+                    holds: self._layer(entry, layout) for holds, entry in entries
+                }
+            return self._shared_layers[image.name]
 
     def _layer(self, entries: list[Entry], layout: Layout) -> Layer:
         return self._cache.layer(entries, layout, jobs=2, check=self._project.processes.check)
 
 
-def _config(
-    spec: ImageSpec, platform: Platform, layers: Mapping[str, Layer], environment: Mapping[str, str]
-) -> bytes:
-    created = _created(environment)
+def _config(contents: Contents, platform: Platform, layers: Mapping[str, Layer]) -> bytes:
+    created = contents.created
     history = [History(created_by=f"gomab: {holds}", created=created) for holds in layers]
-    return config_bytes(spec, platform, list(layers.values()), created=created, history=history)
+    return config_bytes(contents.spec, platform, list(layers.values()), created=created, history=history)
+
+
+def _filled(contents: Contents) -> dict[str, str]:
+    """Name the inputs that runs with one table may differ in, with the values of this run."""
+    labels = {f"image.labels.{name}": json.dumps(value) for name, value in contents.spec.labels.items()}
+    return labels | ({"SOURCE_DATE_EPOCH": contents.created} if contents.created else {})
 
 
 def _created(environment: Mapping[str, str]) -> str | None:
@@ -142,7 +160,6 @@ def _created(environment: Mapping[str, str]) -> str | None:
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return None
-    try:
-        return datetime.fromtimestamp(int(text), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        raise SettingsError(f"SOURCE_DATE_EPOCH is '{text}'; set a number of seconds since 1970") from None
+    if not re.fullmatch("[0-9]{1,11}", text):  # until the year 5138
+        raise SettingsError(f"SOURCE_DATE_EPOCH is '{text}'; set a number of seconds since 1970")
+    return datetime.fromtimestamp(int(text), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

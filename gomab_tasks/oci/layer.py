@@ -24,11 +24,15 @@ def entries_key(entries: Iterable[Entry]) -> str:
 
     Raises as `complete` does, and `StorageError` when a source cannot be read.
     """
-    return _read_key(complete(entries))
+    return _read_key(complete(entries), lambda: None)
 
 
-def _read_key(entries: tuple[Entry, ...]) -> str:
-    return _key(entries, {entry.path: content_digest(entry) for entry in entries})
+def _read_key(entries: tuple[Entry, ...], check: Check) -> str:
+    contents: dict[str, str] = {}
+    for entry in entries:
+        check()
+        contents[entry.path] = content_digest(entry)
+    return _key(entries, contents)
 
 
 def _key(entries: Iterable[Entry], contents: Mapping[str, str]) -> str:
@@ -88,12 +92,12 @@ class LayerCache:
     def layer(
         self, entries: Iterable[Entry], layout: Layout, jobs: int, check: Check = lambda: None
     ) -> Layer:
-        """Give the layer of the entries; write it only where the layout lacks it.
+        """Give the layer of the entries, its blob read back; write it only where the layout lacks it.
 
         Takes and raises what `write_layer` does.
         """
         whole = complete(entries)
-        key = _read_key(whole)
+        key = _read_key(whole, check)
         found = self.find(key, layout)
         if found:
             return found
@@ -103,6 +107,7 @@ class LayerCache:
                 f"{_first_source(whole)}: a file changed while it was read into a layer;"
                 " wait until nothing writes to it and run it again"
             )
+        layout.check_blob(layer.descriptor)
         self.keep(key, layer)
         return layer
 

@@ -191,8 +191,37 @@ class TarStream(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Member:
+    """Hold a member of a tar that passes by; `size` is that of its content in bytes."""
+
+    path: str
+    is_file: bool
+    size: int
+    _stream: TarStream
+    _left: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the content in pieces of at most 1 MiB; ask for it before the next member."""
+        while piece := self._stream.read(min(self._left, _PIECE)):
+            self._left -= len(piece)
+            yield piece
+
+    def finish(self, where: str) -> None:
+        """Pass over what nobody read; raises `VerificationError` where the tar ends in it."""
+        padded = self._left + -self.size % BLOCK
+        if self._stream.skip(padded) < padded:
+            raise VerificationError(f"{where}: is not a readable tar: it ends inside {self.path!r}")
+
+
 def check_tar(stream: TarStream, where: str) -> None:
-    """Walk through a tar's headers and refuse what would leave the image's root.
+    """Walk through a tar's headers; raises what `read_members` does."""
+    for _ in read_members(stream, where):
+        pass
+
+
+def read_members(stream: TarStream, where: str) -> Iterator[Member]:
+    """Give a tar's members in its order, and refuse what would leave the image's root.
 
     tarfile itself is no help here: after the first member it takes a damaged
     header for the end, and it keeps every member in memory.
@@ -202,18 +231,20 @@ def check_tar(stream: TarStream, where: str) -> None:
     extension: dict[str, str] = {}
     while block := stream.read(BLOCK):
         try:
-            member = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             return
         except tarfile.HeaderError as error:
             raise VerificationError(f"{where}: is not a readable tar: {error}") from None
-        if member.size < 0:
-            raise VerificationError(f"{where}: is not a readable tar: a member of {member.size} bytes")
-        if member.type in _EXTENSIONS:
-            extension |= _read_extension(stream, member, where)
+        if header.size < 0:
+            raise VerificationError(f"{where}: is not a readable tar: a member of {header.size} bytes")
+        if header.type in _EXTENSIONS:
+            extension |= _read_extension(stream, header, where)
             continue
-        _check_member(member, extension, where)
-        _skip_content(stream, member, int(extension.get("size", member.size)), where)
+        _check_member(header, extension, where)
+        member = _member(stream, header, extension)
+        yield member
+        member.finish(where)
         extension = {}
 
 
@@ -271,10 +302,8 @@ def _check_member(member: tarfile.TarInfo, extension: dict[str, str], where: str
         raise VerificationError(f"{where}: holds {names[0]!r} as a sparse file; use a base without it")
 
 
-def _skip_content(stream: TarStream, member: tarfile.TarInfo, size: int, where: str) -> None:
+def _member(stream: TarStream, header: tarfile.TarInfo, extension: dict[str, str]) -> Member:
     # Only these have content; links may state a size all the same.
-    if not member.isreg() and member.type in tarfile.SUPPORTED_TYPES:
-        return
-    padded = size + -size % BLOCK
-    if stream.skip(padded) < padded:
-        raise VerificationError(f"{where}: is not a readable tar: it ends inside {member.name!r}")
+    has_content = header.isreg() or header.type not in tarfile.SUPPORTED_TYPES
+    size = int(extension.get("size", header.size)) if has_content else 0
+    return Member(extension.get("path", header.name), header.isreg(), size, stream, size)

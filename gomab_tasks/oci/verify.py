@@ -6,17 +6,15 @@ and layer.md.
 
 from __future__ import annotations
 
-import hashlib
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.oci.compression import decompress
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, LAYER_TAR, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import Config, Manifest
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.tar import check_tar
+from gomab_tasks.oci.unpacking import unpacking
 from gomab_tasks.platforms import Platform, PlatformError, duplicates
 
 _AGAIN = "make the image again"
@@ -61,7 +59,7 @@ def verify_layout(layout: Layout, known: Mapping[str, Layer] | None = None) -> t
         raise VerificationError(f"{where}: lists no manifest; {_AGAIN}")
     if twice := duplicates(platforms):
         raise VerificationError(f"{where}: lists {twice[0]} more than once; {_AGAIN}")
-    layers = _Layers(layout, known or {})
+    layers = _Layers(layout, known or {}, {})
     return tuple(
         _verify_image(layers, entry, platform)
         for entry, platform in zip(content.manifests, platforms, strict=True)
@@ -69,13 +67,19 @@ def verify_layout(layout: Layout, known: Mapping[str, Layer] | None = None) -> t
 
 
 def verify_image(
-    layout: Layout, manifest: Descriptor, platform: Platform, known: Mapping[str, Layer] | None = None
+    layout: Layout, manifest: Descriptor, platform: Platform, checked: Iterable[Layer] = ()
 ) -> VerifiedImage:
     """Check the image of one platform, listed in an index or not yet.
 
-    Takes and raises what `verify_layout` does.
+    Args:
+        checked: layers whose blobs this run has read back from this layout
+            already. They must still be there, and fit the documents, but are
+            not read again.
+
+    Raises `VerificationError` for the first thing that is wrong.
     """
-    return _verify_image(_Layers(layout, known or {}), manifest, platform)
+    layers = _Layers(layout, {}, {layer.descriptor: layer for layer in checked})
+    return _verify_image(layers, manifest, platform)
 
 
 def _platform_of(entry: Descriptor, where: str) -> Platform:
@@ -133,10 +137,10 @@ def _check_config(config: Config, manifest: Manifest, platform: Platform, where:
 class _Layers:
     """Check each layer once, however many platforms share it."""
 
-    def __init__(self, layout: Layout, known: Mapping[str, Layer]) -> None:
+    def __init__(self, layout: Layout, known: Mapping[str, Layer], checked: dict[Descriptor, Layer]) -> None:
         self.layout = layout
         self._known = known
-        self._checked: dict[str, Layer] = {}
+        self._checked = checked
 
     def check(self, descriptor: Descriptor, where: str, diff_id: str, diff_id_where: str) -> Layer:
         if descriptor.media_type not in {LAYER_GZIP, LAYER_TAR}:
@@ -144,8 +148,9 @@ class _Layers:
                 f"{where}: mediaType is '{descriptor.media_type}'; expected '{LAYER_GZIP}' or '{LAYER_TAR}';"
                 " use a base with such layers"
             )
-        layer = self._checked.get(descriptor.digest) or self._read(descriptor)
-        self._checked[descriptor.digest] = layer
+        layer = self._checked.get(descriptor)
+        if layer is None or not self.layout.has_blob(descriptor):
+            layer = self._checked[descriptor] = self._read(descriptor)
         if layer.diff_id != diff_id:
             raise VerificationError(
                 f"{diff_id_where}: is {diff_id}, but {blob_name(descriptor.digest)}"
@@ -160,54 +165,7 @@ class _Layers:
 
 
 def _unpack(layout: Layout, descriptor: Descriptor) -> Layer:
-    where = blob_name(descriptor.digest)
-    pieces = layout.blob_pieces(descriptor)
-    stream = _Unpacked(decompress(pieces) if descriptor.media_type == LAYER_GZIP else pieces)
-    try:
-        check_tar(stream, where)
+    with unpacking(layout, descriptor) as stream:
+        check_tar(stream, blob_name(descriptor.digest))
         stream.drain()
-    except (zlib.error, EOFError) as error:
-        raise VerificationError(f"{where}: cannot be decompressed: {error}; {_AGAIN}") from None
     return Layer(descriptor, f"sha256:{stream.sha256.hexdigest()}", stream.size)
-
-
-class _Unpacked:
-    """Hash and count a tar while its headers are read; hold one piece at a time."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._piece = memoryview(b"")
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-
-    def read(self, size: int) -> bytes:
-        parts = []
-        while size and self._fill():
-            parts.append(self._piece[:size].tobytes())
-            size -= len(parts[-1])
-            self._piece = self._piece[len(parts[-1]) :]
-        return b"".join(parts)
-
-    def skip(self, size: int) -> int:
-        left = size
-        while left and self._fill():
-            step = min(left, len(self._piece))
-            left -= step
-            self._piece = self._piece[step:]
-        return size - left
-
-    def drain(self) -> None:
-        self._piece = memoryview(b"")
-        while self._fill():
-            self._piece = memoryview(b"")
-
-    def _fill(self) -> bool:
-        """Have bytes at hand, unless the tar has ended."""
-        while not self._piece:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return False
-            self.sha256.update(piece)
-            self.size += len(piece)
-            self._piece = memoryview(piece)
-        return True

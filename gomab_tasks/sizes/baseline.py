@@ -8,11 +8,14 @@ from pathlib import Path
 import msgspec
 
 from gomab_tasks import files
-from gomab_tasks.errors import NotMeasurableError
+from gomab_tasks.errors import NotMeasurableError, StorageError
 from gomab_tasks.sizes.measure import Measurement
 
 Baseline = Mapping[tuple[str, str], Measurement]
 """Measurements by image and platform."""
+
+
+FORMAT = 1
 
 
 class _File(msgspec.Struct):
@@ -25,15 +28,29 @@ def read_baseline(path: Path) -> Baseline:
 
     Raises `NotMeasurableError` for a file that is no baseline.
     """
-    if not path.exists():
-        return {}
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (OSError, ValueError) as error:
+        return _decode(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:  # msgspec's errors are ValueErrors
         raise NotMeasurableError(
-            f"{path.name}: is no baseline ({error}); write it anew: size --update"
+            f"{path.name}: is no baseline ({error}); remove it, then write it anew: size --update"
         ) from None
-    return {(m.image, m.platform): m for m in content.images}
+
+
+def _decode(content: bytes) -> Baseline:
+    file = msgspec.json.decode(content, type=_File)
+    if file.format != FORMAT:
+        raise ValueError(f"format {file.format}, not {FORMAT}")
+    baseline: dict[tuple[str, str], Measurement] = {}
+    for measured in file.images:
+        key = (measured.image, measured.platform)
+        if key in baseline:
+            raise ValueError(f"{' '.join(key)} stands there twice")
+        baseline[key] = measured
+    return baseline
 
 
 def write_baseline(path: Path, old: Baseline, measured: Iterable[Measurement]) -> None:
@@ -43,4 +60,4 @@ def write_baseline(path: Path, old: Baseline, measured: Iterable[Measurement]) -
     """
     merged = {**old, **{(m.image, m.platform): m for m in measured}}
     lines = ",\n    ".join(msgspec.json.encode(m).decode() for _, m in sorted(merged.items()))
-    files.write(path, f'{{\n  "format": 1,\n  "images": [\n    {lines}\n  ]\n}}\n')
+    files.write(path, f'{{\n  "format": {FORMAT},\n  "images": [\n    {lines}\n  ]\n}}\n')

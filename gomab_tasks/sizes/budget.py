@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gomab_tasks.errors import NotMeasurableError
-from gomab_tasks.settings import Size
+from gomab_tasks.settings import Group, Growth
 from gomab_tasks.sizes.baseline import Baseline
 from gomab_tasks.sizes.measure import Measurement
 from gomab_tasks.units import MIB, budget, columns, mebibytes
@@ -61,12 +61,12 @@ class SizesResult:
 
 
 def judge(
-    measurements: Sequence[Measurement], limits: Mapping[str, Size], baselines: Callable[[str], Baseline]
+    measurements: Sequence[Measurement], groups: Mapping[str, Group], baselines: Callable[[str], Baseline]
 ) -> SizesResult:
     """Hold each measurement against its image's limits.
 
     Args:
-        limits: the size settings of each image.
+        groups: the settings of each image.
         baselines: reads a baseline file, by its path in the project.
 
     Raises `NotMeasurableError` when growth is limited and the baseline lacks
@@ -75,11 +75,12 @@ def judge(
     if not measurements:
         raise NotMeasurableError("nothing was measured: there is no image yet")
     return SizesResult(
-        tuple(_judge(m, limits[m.image], baselines(limits[m.image].baseline)) for m in measurements)
+        tuple(_judge(m, groups[m.image], baselines(groups[m.image].size.baseline)) for m in measurements)
     )
 
 
-def _judge(measured: Measurement, limits: Size, baseline: Baseline) -> Verdict:
+def _judge(measured: Measurement, group: Group, baseline: Baseline) -> Verdict:
+    limits = group.size
     before = baseline.get((measured.image, measured.platform))
     if limits.growth and not before:
         raise NotMeasurableError(
@@ -94,29 +95,48 @@ def _judge(measured: Measurement, limits: Size, baseline: Baseline) -> Verdict:
         unpacked_budget=limits.unpacked,
         budget=limits.compressed,
         baseline=before.unpacked_size if before else None,
-        problems=tuple(_problems(measured, limits, before)),
+        problems=tuple(_problems(measured, group, before)),
     )
 
 
-def _problems(measured: Measurement, limits: Size, before: Measurement | None) -> Iterator[str]:
+def _problems(measured: Measurement, group: Group, before: Measurement | None) -> Iterator[str]:
+    limits = group.size
     name = f"{measured.image} {measured.platform}"
     if measured.unpacked_size > limits.unpacked:
-        yield _over(name, "unpacked", measured.unpacked_size, limits.unpacked)
+        yield _over(name, measured.unpacked_size, limits.unpacked, _Key(group, "unpacked"))
     if limits.compressed and measured.size > limits.compressed:
-        yield _over(name, "compressed", measured.size, limits.compressed)
+        yield _over(name, measured.size, limits.compressed, _Key(group, "compressed"))
     if limits.growth and before and measured.unpacked_size > limits.growth.limit(before.unpacked_size):
         grown = measured.unpacked_size - before.unpacked_size
         yield (
             f"{name} grew by {mebibytes(grown)} to {mebibytes(measured.unpacked_size)}, more than the "
-            f"{limits.growth} that size.growth allows; to accept it: size --update"
+            f"{_allowed(limits.growth)} that size.growth allows; to accept it: size --update"
         )
 
 
-def _over(name: str, key: str, size: int, limit: int) -> str:
+def _allowed(growth: Growth) -> str:
+    return budget(growth.bytes) if growth.bytes is not None else str(growth)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    group: Group
+    name: str
+
+    @property
+    def table(self) -> str:
+        """The table that decides for the image; a name with a dot is quoted, as TOML has it."""
+        if self.group.name is None:
+            return "[tool.gomab.size]"
+        name = f'"{self.group.name}"' if "." in self.group.name else self.group.name
+        return f"[tool.gomab.images.{name}.size]"
+
+
+def _over(image: str, size: int, limit: int, key: _Key) -> str:
     enough = math.ceil(size / MIB)
     return (
-        f"{name} is {mebibytes(size)} {key}, {mebibytes(size - limit)} over the budget of {budget(limit)}; "
-        f'to allow it: [tool.gomab.size] {key} = "{enough} MiB"'
+        f"{image} is {mebibytes(size)} {key.name}, {mebibytes(size - limit)} over the budget of "
+        f'{budget(limit)}; to allow it: {key.table} {key.name} = "{enough} MiB"'
     )
 
 

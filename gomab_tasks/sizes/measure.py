@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
 
 from gomab_tasks.record import ImageRecord
 
@@ -18,8 +21,8 @@ class Measurement:
 
     image: str
     platform: str
-    size: int
-    unpacked_size: int
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    unpacked_size: Annotated[int, msgspec.Meta(ge=0)]
 
     @classmethod
     def of(cls, record: ImageRecord) -> Measurement:

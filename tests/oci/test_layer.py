@@ -274,7 +274,7 @@ def test_a_source_that_changes_before_it_is_read_again_is_an_error(
     """The record would map the old content to the new layer."""
     source = tmp_path / "source"
     source.write_bytes(b"old")
-    # The second entry's content is read for the layer after `check` has run once.
+    # The second entry's content is read twice, and `check` runs before each time.
     first = Entry(path="a", kind="file", mode=0o644, source=os.urandom(5 << 20))
     entries = [first, Entry(path="b", kind="file", mode=0o644, source=source)]
     with pytest.raises(StorageError, match=f"{source}: a file changed while it was read"):
@@ -283,7 +283,7 @@ def test_a_source_that_changes_before_it_is_read_again_is_an_error(
 
 
 def _replace(source: Path) -> None:
-    source.write_bytes(b"new")
+    source.write_bytes(os.urandom(8))
 
 
 def test_records_without_a_blob_are_removed(cache: LayerCache, layout: Layout, tmp_path: Path) -> None:

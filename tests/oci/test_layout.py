@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -18,23 +16,12 @@ from gomab_tasks.oci.descriptor import (
     INDEX,
     MANIFEST,
     Descriptor,
-    Layer,
     digest_of,
 )
 from gomab_tasks.oci.image import Index, index_bytes, manifest_bytes
 from gomab_tasks.oci.layout import REF_NAME, Layout, blob_name
 from gomab_tasks.platforms import Platform
-
-ToolFactory = Callable[[str], Path]
-
-
-class Made(Protocol):
-    """What the fixture `made` gives; see conftest.py."""
-
-    layout: Layout
-    index: Descriptor
-    manifests: tuple[Descriptor, ...]
-    layers: Mapping[Platform, tuple[Layer, Layer]]
+from tests.conftest import Made, ToolFactory
 
 
 def blobs(layout: Layout) -> set[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import (
     CONFIG,
     INDEX,
@@ -24,17 +24,11 @@ from gomab_tasks.oci.descriptor import (
 from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
-from gomab_tasks.platforms import Platform
-
-Document = dict[str, Any]
-Change = Callable[[Document], object]
-Refused = Callable[..., None]
-
-AMD64 = Platform("linux", "amd64")
-ARM = Platform("linux", "arm", "v7")
+from tests.conftest import AMD64, ARM, Made
+from tests.oci.conftest import Change, Document, Forgery, Refused
 
 
-def test_a_whole_layout_passes(made: Any, maybe_known: dict[str, Layer] | None) -> None:
+def test_a_whole_layout_passes(made: Made, maybe_known: dict[str, Layer] | None) -> None:
     """It gives what it read: platforms in the index's order, and their sizes."""
     images = verify_layout(made.layout, maybe_known)
     assert [image.platform for image in images] == [AMD64, ARM]
@@ -45,7 +39,7 @@ def test_a_whole_layout_passes(made: Any, maybe_known: dict[str, Layer] | None) 
     assert (images[0].size, images[0].unpacked_size) == (sum(sizes), sum(unpacked))
 
 
-def test_one_image_passes_without_an_index(made: Any) -> None:
+def test_one_image_passes_without_an_index(made: Made) -> None:
     """As before the join, on a machine that makes one platform."""
     (made.layout.folder / "index.json").unlink()
     image = verify_image(made.layout, made.manifests[1], ARM)
@@ -53,7 +47,7 @@ def test_one_image_passes_without_an_index(made: Any) -> None:
     assert image.layers == made.layers[ARM]
 
 
-def test_a_forgery_without_a_change_passes(forgery: Any) -> None:
+def test_a_forgery_without_a_change_passes(forgery: Forgery) -> None:
     """So the tests below see their change refused, and nothing else."""
     forgery.write()
     assert len(verify_layout(forgery.layout)) == 2
@@ -62,20 +56,20 @@ def test_a_forgery_without_a_change_passes(forgery: Any) -> None:
 # oci-layout and index.json
 
 
-def test_a_missing_header_is_refused(made: Any, refused: Refused) -> None:
+def test_a_missing_header_is_refused(made: Made, refused: Refused) -> None:
     """Without oci-layout a folder is no layout."""
     (made.layout.folder / "oci-layout").unlink()
     refused(made.layout, f"oci-layout: is missing in {made.layout.folder}; make the image again")
 
 
-def test_a_header_that_is_not_json_is_refused(made: Any, refused: Refused) -> None:
+def test_a_header_that_is_not_json_is_refused(made: Made, refused: Refused) -> None:
     """The file is there, its content is not."""
     (made.layout.folder / "oci-layout").write_text("1.0.0")
     refused(made.layout, "oci-layout: is not JSON: ")
 
 
 @pytest.mark.parametrize("document", [{}, {"imageLayoutVersion": "2.0.0"}, {"imageLayoutVersion": 1}])
-def test_another_version_of_layout_is_refused(document: Document, made: Any, refused: Refused) -> None:
+def test_another_version_of_layout_is_refused(document: Document, made: Made, refused: Refused) -> None:
     """Nobody knows what a later version means."""
     (made.layout.folder / "oci-layout").write_bytes(to_json(document))
     found = document.get("imageLayoutVersion")
@@ -84,7 +78,7 @@ def test_another_version_of_layout_is_refused(document: Document, made: Any, ref
     )
 
 
-def test_a_missing_index_json_is_refused(made: Any, refused: Refused) -> None:
+def test_a_missing_index_json_is_refused(made: Made, refused: Refused) -> None:
     """Nothing else says which blob is the image."""
     (made.layout.folder / "index.json").unlink()
     refused(made.layout, f"index.json: is missing in {made.layout.folder}; make the image again")
@@ -119,7 +113,7 @@ INDEX_JSON: Mapping[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), INDEX_JSON.values(), ids=INDEX_JSON)
-def test_a_wrong_index_json_is_refused(change: Change, message: str, made: Any, refused: Refused) -> None:
+def test_a_wrong_index_json_is_refused(change: Change, message: str, made: Made, refused: Refused) -> None:
     """Each field that is read, wrong in its own way; the message names it."""
     path = made.layout.folder / "index.json"
     document = json.loads(path.read_bytes())
@@ -137,7 +131,7 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def digests(made: Any) -> dict[str, str]:
+def digests(made: Made) -> dict[str, str]:
     manifest = json.loads(made.layout.read_blob(made.manifests[1]))
     return {
         "index": made.index.digest,
@@ -153,7 +147,7 @@ WHICH = ["index", "manifest", "config", "shared layer", "layer"]
 
 @pytest.mark.parametrize("which", WHICH)
 def test_a_flipped_bit_is_found(
-    which: str, made: Any, refused: Refused, maybe_known: dict[str, Layer] | None
+    which: str, made: Made, refused: Refused, maybe_known: dict[str, Layer] | None
 ) -> None:
     """A known layer is hashed like any other blob."""
     digest = digests(made)[which]
@@ -169,7 +163,7 @@ def test_a_flipped_bit_is_found(
 
 @pytest.mark.parametrize("which", WHICH)
 def test_a_cut_off_blob_is_found(
-    which: str, made: Any, refused: Refused, maybe_known: dict[str, Layer] | None
+    which: str, made: Made, refused: Refused, maybe_known: dict[str, Layer] | None
 ) -> None:
     """As a full disk or a power cut leaves it; a known layer too."""
     digest = digests(made)[which]
@@ -182,7 +176,7 @@ def test_a_cut_off_blob_is_found(
 
 @pytest.mark.parametrize("which", WHICH)
 def test_a_missing_blob_is_found(
-    which: str, made: Any, refused: Refused, maybe_known: dict[str, Layer] | None
+    which: str, made: Made, refused: Refused, maybe_known: dict[str, Layer] | None
 ) -> None:
     """As an interrupted copy between machines leaves it; a known layer too."""
     digest = digests(made)[which]
@@ -190,7 +184,7 @@ def test_a_missing_blob_is_found(
     refused(made.layout, f"{blob_name(digest)}: is missing; make the image again", maybe_known)
 
 
-def test_a_wrong_size_in_a_descriptor_is_found(forgery: Any, refused: Refused) -> None:
+def test_a_wrong_size_in_a_descriptor_is_found(forgery: Forgery, refused: Refused) -> None:
     """The other side of the same comparison: the blob is right, the manifest is not."""
     size = forgery.made.layers[AMD64][1].descriptor.size
     forgery.write(manifest=lambda d: d["layers"][1].update(size=size + 1))
@@ -198,7 +192,7 @@ def test_a_wrong_size_in_a_descriptor_is_found(forgery: Any, refused: Refused) -
     refused(forgery.layout, f"{where}: has {size} bytes; expected {size + 1}")
 
 
-def test_a_known_layer_is_not_unpacked(made: Any, forgery: Any, refused: Refused) -> None:
+def test_a_known_layer_is_not_unpacked(made: Made, forgery: Forgery, refused: Refused) -> None:
     """What this run wrote costs one SHA-256: even what is no gzip passes if it is known."""
     stored = made.layout.put_blob(LAYER_GZIP, b"no gzip")
     forgery.put_layer(b"no gzip", b"tar")
@@ -221,14 +215,39 @@ class CountingLayout(Layout):
         super().check_blob(descriptor)
 
 
-def test_a_shared_layer_is_read_once(made: Any, known: dict[str, Layer]) -> None:
+def test_a_shared_layer_is_read_once(made: Made, known: dict[str, Layer]) -> None:
     """Twenty platforms do not unpack the same root files twenty times."""
     layout = CountingLayout(made.layout.folder, [])
     verify_layout(layout)
     assert sorted(layout.read) == sorted(known)
 
 
-def test_unlisted_blobs_do_not_matter(made: Any) -> None:
+def test_what_this_run_has_read_back_is_not_read_again(made: Made, known: dict[str, Layer]) -> None:
+    """Each blob is hashed once in a run, however many steps need to trust it."""
+    layout = CountingLayout(made.layout.folder, [])
+    image = verify_image(layout, made.manifests[1], ARM, known.values())
+    assert image.layers == made.layers[ARM]
+    assert layout.read == []
+
+
+def test_a_layer_that_was_read_back_must_still_be_there(made: Made, known: dict[str, Layer]) -> None:
+    """Somebody may have removed it since."""
+    digest = made.layers[ARM][1].descriptor.digest
+    made.layout.blob_path(digest).unlink()
+    with pytest.raises(VerificationError, match=f"{blob_name(digest)}: is missing"):
+        verify_image(made.layout, made.manifests[1], ARM, known.values())
+
+
+def test_a_layer_that_was_read_back_must_fit_the_manifest(forgery: Forgery, known: dict[str, Layer]) -> None:
+    """A descriptor of another size is not the one that was read."""
+    size = known[forgery.made.layers[ARM][1].descriptor.digest].descriptor.size
+    forgery.write(manifest=lambda d: d["layers"][1].update(size=size + 1))
+    _, index = forgery.layout.read_index()
+    with pytest.raises(VerificationError, match=f"has {size} bytes; expected {size + 1}"):
+        verify_image(forgery.layout, index.manifests[0], AMD64, known.values())
+
+
+def test_unlisted_blobs_do_not_matter(made: Made) -> None:
     """image-layout.md allows them; another platform may be in the making."""
     made.layout.put_blob(CONFIG, b"not referenced")
     made.layout.put_blob(INDEX, index_bytes([replace(made.manifests[0], size=1)]))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
@@ -18,13 +17,9 @@ from gomab_tasks.oci.descriptor import (
 from gomab_tasks.oci.layout import blob_name
 from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.platforms import Platform
+from tests.conftest import AMD64, Made
+from tests.oci.conftest import Change, Document, Forgery, Refused
 
-Document = dict[str, Any]
-Change = Callable[[Document], object]
-Refused = Callable[..., None]
-
-AMD64 = Platform("linux", "amd64")
-ARM = Platform("linux", "arm", "v7")
 OTHER = digest_of(b"other")
 
 
@@ -63,7 +58,7 @@ NESTED: Mapping[str, tuple[Change, str]] = {
 
 @pytest.mark.parametrize(("change", "message"), NESTED.values(), ids=NESTED)
 def test_a_wrong_nested_index_is_refused(
-    change: Change, message: str, forgery: Any, refused: Refused
+    change: Change, message: str, forgery: Forgery, refused: Refused
 ) -> None:
     """Wrong in one way only: its digest and size are mended."""
     forgery.write(index=change)
@@ -89,13 +84,15 @@ MANIFESTS: Mapping[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), MANIFESTS.values(), ids=MANIFESTS)
-def test_a_wrong_manifest_is_refused(change: Change, message: str, forgery: Any, refused: Refused) -> None:
+def test_a_wrong_manifest_is_refused(
+    change: Change, message: str, forgery: Forgery, refused: Refused
+) -> None:
     """Wrong in one way only: the digests above it are mended."""
     forgery.write(manifest=change)
     refused(forgery.layout, f"{forgery.manifest}: {message}")
 
 
-def test_a_manifest_that_is_not_json_is_refused(forgery: Any, refused: Refused) -> None:
+def test_a_manifest_that_is_not_json_is_refused(forgery: Forgery, refused: Refused) -> None:
     """Its digest is right all the same."""
     stored = forgery.layout.put_blob(MANIFEST, b"{")
     forgery.write(index=lambda d: d["manifests"][0].update(digest=stored.digest, size=1))
@@ -142,20 +139,20 @@ CONFIGS: Mapping[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize(("change", "message"), CONFIGS.values(), ids=CONFIGS)
-def test_a_wrong_config_is_refused(change: Change, message: str, forgery: Any, refused: Refused) -> None:
+def test_a_wrong_config_is_refused(change: Change, message: str, forgery: Forgery, refused: Refused) -> None:
     """Wrong in one way only: the digests above it are mended."""
     forgery.write(config=change)
     refused(forgery.layout, f"{forgery.config}: {message}")
 
 
-def test_a_missing_variant_is_found(made: Any) -> None:
+def test_a_missing_variant_is_found(made: Made) -> None:
     """A config for ARMv6 in the place of ARMv7 would be pulled and crash."""
     platform = Platform("linux", "arm", "v6")
     with pytest.raises(VerificationError, match=r"is for linux/arm/v7; its manifest is for linux/arm/v6"):
         verify_image(made.layout, made.manifests[1], platform)
 
 
-def test_an_image_under_another_platform_is_found(forgery: Any, refused: Refused) -> None:
+def test_an_image_under_another_platform_is_found(forgery: Forgery, refused: Refused) -> None:
     """The index swaps two manifests: each is fine alone."""
 
     def swap(document: Document) -> None:
@@ -167,7 +164,7 @@ def test_an_image_under_another_platform_is_found(forgery: Any, refused: Refused
 
 
 def test_a_wrong_diff_id_is_found(
-    forgery: Any, refused: Refused, maybe_known: dict[str, Layer] | None
+    forgery: Forgery, refused: Refused, maybe_known: dict[str, Layer] | None
 ) -> None:
     """Docker would refuse to unpack the layer; a known layer is compared just as well."""
     forgery.write(config=lambda d: d["rootfs"]["diff_ids"].__setitem__(1, OTHER))
@@ -180,7 +177,7 @@ def test_a_wrong_diff_id_is_found(
     )
 
 
-def test_swapped_diff_ids_are_found(forgery: Any, refused: Refused) -> None:
+def test_swapped_diff_ids_are_found(forgery: Forgery, refused: Refused) -> None:
     """They are compared one by one, not as a set."""
     forgery.write(config=lambda d: d["rootfs"]["diff_ids"].reverse())
     refused(forgery.layout, f"{forgery.config}: rootfs: diff_ids[0]: is ")

@@ -6,7 +6,6 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -17,10 +16,7 @@ from gomab_tasks.oci.descriptor import (
     digest_of,
 )
 from gomab_tasks.oci.verify import verify_layout
-
-Document = dict[str, Any]
-Change = Callable[[Document], object]
-Refused = Callable[..., None]
+from tests.oci.conftest import Forgery, Refused
 
 
 @pytest.mark.parametrize(
@@ -33,7 +29,7 @@ Refused = Callable[..., None]
         "application/octet-stream",
     ],
 )
-def test_layers_of_other_types_are_refused(media_type: str, forgery: Any, refused: Refused) -> None:
+def test_layers_of_other_types_are_refused(media_type: str, forgery: Forgery, refused: Refused) -> None:
     """What cannot be read back, or not be pushed, must not leave."""
     forgery.write(manifest=lambda d: d["layers"][0].update(mediaType=media_type))
     refused(
@@ -65,7 +61,9 @@ def tar_of(*names: str, size: int = 3) -> bytes:
     ],
     ids=["tar", "gzip", "members"],
 )
-def test_layers_of_other_programs_pass(media_type: str, pack: Callable[[bytes], bytes], forgery: Any) -> None:
+def test_layers_of_other_programs_pass(
+    media_type: str, pack: Callable[[bytes], bytes], forgery: Forgery
+) -> None:
     """A base's layers are plain, or one member, or many that end anywhere."""
     tar = tar_of("./etc/os-release", "etc/.wh.motd", size=3000)
     stored = pack(tar)
@@ -75,7 +73,7 @@ def test_layers_of_other_programs_pass(media_type: str, pack: Callable[[bytes], 
     assert (layer.descriptor.size, layer.descriptor.media_type) == (len(stored), media_type)
 
 
-def test_what_follows_the_end_of_a_tar_counts(forgery: Any, refused: Refused) -> None:
+def test_what_follows_the_end_of_a_tar_counts(forgery: Forgery, refused: Refused) -> None:
     """diff_id is the digest of the whole stream, padding included."""
     tar = tar_of("a") + bytes(3 << 20) + b"rest"
     forgery.put_layer(gzip.compress(tar), tar)
@@ -84,7 +82,7 @@ def test_what_follows_the_end_of_a_tar_counts(forgery: Any, refused: Refused) ->
     refused(forgery.layout, f"{forgery.config}: rootfs: diff_ids[1]: is {digest_of(tar[:-1])}, but ")
 
 
-def test_gzip_that_ends_too_early_is_found(forgery: Any, refused: Refused) -> None:
+def test_gzip_that_ends_too_early_is_found(forgery: Forgery, refused: Refused) -> None:
     """Size and digest are those of the cut bytes."""
     tar = tar_of("a")
     where = forgery.put_layer(gzip.compress(tar)[:-4], tar)
@@ -92,13 +90,13 @@ def test_gzip_that_ends_too_early_is_found(forgery: Any, refused: Refused) -> No
 
 
 @pytest.mark.parametrize("stored", [b"", b"not gzip at all"])
-def test_a_layer_that_is_not_gzip_is_found(stored: bytes, forgery: Any, refused: Refused) -> None:
+def test_a_layer_that_is_not_gzip_is_found(stored: bytes, forgery: Forgery, refused: Refused) -> None:
     """Size and digest are right, the media type is not."""
     where = forgery.put_layer(stored, tar_of("a"))
     refused(forgery.layout, f"{where}: cannot be decompressed: ")
 
 
-def test_something_after_the_gzip_is_found(forgery: Any, refused: Refused) -> None:
+def test_something_after_the_gzip_is_found(forgery: Forgery, refused: Refused) -> None:
     """Some readers would pass over it, others fail."""
     tar = tar_of("a")
     where = forgery.put_layer(gzip.compress(tar) + b"something else", tar)
@@ -107,7 +105,7 @@ def test_something_after_the_gzip_is_found(forgery: Any, refused: Refused) -> No
 
 @pytest.mark.parametrize(("media_type", "pack"), [(LAYER_TAR, bytes), (LAYER_GZIP, gzip.compress)])
 def test_a_layer_that_is_no_tar_is_found(
-    media_type: str, pack: Callable[[bytes], bytes], forgery: Any, refused: Refused
+    media_type: str, pack: Callable[[bytes], bytes], forgery: Forgery, refused: Refused
 ) -> None:
     """Whether it is stored plain or compressed."""
     content = b"no tar" * 200
@@ -115,7 +113,7 @@ def test_a_layer_that_is_no_tar_is_found(
     refused(forgery.layout, f"{where}: is not a readable tar: ")
 
 
-def test_a_damaged_header_inside_a_tar_is_found(forgery: Any, refused: Refused) -> None:
+def test_a_damaged_header_inside_a_tar_is_found(forgery: Forgery, refused: Refused) -> None:
     """tarfile would take it for the end."""
     tar = bytearray(tar_of("a", "b"))
     tar[1024] ^= 1
@@ -123,7 +121,7 @@ def test_a_damaged_header_inside_a_tar_is_found(forgery: Any, refused: Refused) 
     refused(forgery.layout, f"{where}: is not a readable tar: bad checksum")
 
 
-def test_a_tar_that_ends_inside_a_file_is_found(forgery: Any, refused: Refused) -> None:
+def test_a_tar_that_ends_inside_a_file_is_found(forgery: Forgery, refused: Refused) -> None:
     """Its digest and diff_id are those of the cut tar."""
     tar = tar_of("a", size=3000)[:2000]
     where = forgery.put_layer(gzip.compress(tar), tar)
@@ -131,7 +129,7 @@ def test_a_tar_that_ends_inside_a_file_is_found(forgery: Any, refused: Refused) 
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../etc/passwd", "app/../../etc/passwd"])
-def test_a_path_out_of_the_root_is_found(name: str, forgery: Any, refused: Refused) -> None:
+def test_a_path_out_of_the_root_is_found(name: str, forgery: Forgery, refused: Refused) -> None:
     """Wherever in the tar it stands."""
     tar = tar_of("ok", name)
     where = forgery.put_layer(gzip.compress(tar), tar)

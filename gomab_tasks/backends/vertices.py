@@ -1,0 +1,97 @@
+"""Follow BuildKit's own progress: `--progress=rawjson`, one JSON document a line.
+
+Source: BuildKit, client/graph.go, SolveStatus; a vertex is one step of a build.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_SHOWN = 100
+
+
+@dataclass(slots=True)
+class Vertex:
+    """Hold a step, what it printed, and its error if it failed."""
+
+    name: str
+    error: str = ""
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def output(self) -> str:
+        """What the step printed."""
+        return "".join(self.pieces)
+
+    @property
+    def lines(self) -> list[str]:
+        """What the step printed, line by line, empty ones left out."""
+        return [line for line in self.output.splitlines() if line.strip()]
+
+    @property
+    def platform(self) -> str:
+        """What the step is for: `[linux/amd64->arm64 build 1/1]` is `linux/arm64`."""
+        match = re.match(r"\[(\w+)/\S*?(?:->(?:\w+/)?)?(\S+) ", self.name)
+        return f"{match[1]}/{match[2].rpartition('->')[2]}" if match else ""
+
+
+class Vertices:
+    """Take BuildKit's lines as they come, and keep what people may want to read."""
+
+    def __init__(self, on_progress: Callable[[str], None]) -> None:
+        self._on_progress = on_progress
+        self._vertices: dict[str, Vertex] = {}
+        self._other: list[str] = []
+
+    def read(self, line: str) -> None:
+        """Take one line of stderr."""
+        try:
+            document = json.loads(line)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            self._other.append(line)
+            return
+        for item in document.get("vertexes") or ():
+            self._note(item)
+        for item in document.get("logs") or ():
+            self._append(item)
+
+    @property
+    def failed(self) -> Vertex | None:
+        """The step that failed, not those that were then given up."""
+        failed = [vertex for vertex in self._vertices.values() if vertex.error]
+        return next((one for one in failed if "canceled" not in one.error), None)
+
+    @property
+    def last_words(self) -> list[str]:
+        """What the client itself said, empty lines left out; a failure's reason is the last."""
+        return [line for line in self._other if line.strip()]
+
+    @property
+    def text(self) -> str:
+        """Give everything as a log for people."""
+        parts = []
+        for vertex in self._vertices.values():
+            parts += [f"{vertex.name}\n", vertex.output, f"ERROR: {vertex.error}\n" if vertex.error else ""]
+        return "".join(parts) + "".join(f"{line}\n" for line in self._other)
+
+    def _note(self, item: dict[str, Any]) -> None:
+        vertex = self._vertices.setdefault(item["digest"], Vertex(item.get("name", "")))
+        vertex.error = item.get("error") or vertex.error
+        if item.get("started") and not item.get("completed") and not vertex.name.startswith("[internal]"):
+            self._on_progress(vertex.name.partition("\n")[0][:_SHOWN])
+
+    def _append(self, item: dict[str, Any]) -> None:
+        try:
+            piece = base64.b64decode(item.get("data") or "").decode(errors="replace")
+        except binascii.Error:
+            return
+        vertex = self._vertices.setdefault(item["vertex"], Vertex(""))
+        vertex.pieces.append(piece)

