@@ -7,7 +7,9 @@ ns.add_collection(collection(root=Path(__file__).parent), name="go")
 from __future__ import annotations
 
 import contextlib
+import difflib
 import inspect
+import re
 import sys
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
@@ -89,23 +91,26 @@ class _Argument(Argument):
     """Refuse a missing or wrong value, where Invoke takes the default in silence or shows a traceback."""
 
     def __init__(self, option: TaskOption, names: Sequence[str]) -> None:
-        kinds = {"flag": bool, "number": int, "words": list}
+        kinds = {"flag": bool, "number": int, "word": str, "words": list}
         default = None if option.kind == "words" else option.default
         attribute = option.name if option.name != names[0] else None  # an alias of itself would never end
         super().__init__(
             names=names, kind=kinds[option.kind], default=default, help=option.help, attr_name=attribute
         )
         self.raw_value = None
+        self._option = option
 
     def __repr__(self) -> str:
         """Name the flag in Invoke's messages."""
         return f"--{self.names[0]}"
 
     def set_value(self, value: Any, cast: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - Invoke's
-        try:
-            super().set_value(value, cast)
-        except ValueError:
-            raise Exit(f"--{self.names[0]} is '{value}'; give it a number", SettingsError.exit_code) from None
+        if self._option.kind == "number":
+            try:
+                self._option.number(value)
+            except SettingsError as error:
+                raise Exit(str(error), SettingsError.exit_code) from None
+        super().set_value(value, cast)
 
 
 def _argument(option: TaskOption, letters: set[str]) -> Argument:
@@ -150,6 +155,11 @@ class _Script(Program):
         if self.core.remainder:
             raise Exit(f"gomab: takes no words after --: {self.core.remainder}", SettingsError.exit_code)
 
+    def print_help(self) -> None:
+        """Leave out what the parser needs and nobody else does."""
+        self.initial_context.flags.pop("--write-pyc")
+        super().print_help()
+
     def parse_tasks(self) -> None:
         """End with the code of wrong options."""
         with _usage_errors():
@@ -164,4 +174,17 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except ParseError as error:
-        raise Exit(f"gomab: {error}", SettingsError.exit_code) from None
+        raise Exit(f"gomab: {_explain(error)}", SettingsError.exit_code) from None
+
+
+def _explain(error: ParseError) -> str:
+    """Word what Invoke's parser found, with the nearest word that there is."""
+    unknown = re.fullmatch(r"No idea what '(.*)' is!", str(error))
+    if not unknown:
+        return str(error)
+    word = unknown[1]
+    options = [option.flag for task in TASKS for option in (*task.options, *GENERAL)]
+    names = options if word.startswith("-") else [task.name for task in TASKS]
+    near = difflib.get_close_matches(word.partition("=")[0], names, 1, 0.7)
+    hint = f"did you mean '{near[0]}'?" if near else "see gomab --help"
+    return f"there is no {'option' if word.startswith('-') else 'task'} '{word}'; {hint}"

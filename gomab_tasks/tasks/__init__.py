@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gomab_tasks.tasks import checkout, images, sizes
+from gomab_tasks.tasks import checkout, delivery, dockerfiles, images, publish, sboms, sizes
 from gomab_tasks.tasks.options import TaskOption, options_of
 
 
@@ -60,5 +60,11 @@ TASKS: tuple[Task, ...] = (
     Task(images.image, each_platform=True, tags=("gomab",)),
     Task(images.images, tags=("gomab",)),
     Task(sizes.size, tags=("gomab",)),
+    Task(sboms.sbom, tags=("gomab",)),
+    Task(delivery.smoke),
+    Task(delivery.archive),
+    Task(delivery.load),
+    Task(publish.push),
+    Task(dockerfiles.dockerfile),
     Task(checkout.clean),
 )

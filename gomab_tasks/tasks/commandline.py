@@ -47,7 +47,7 @@ def _add(parser: argparse.ArgumentParser, option: TaskOption, *, is_own: bool) -
     if option.kind == "flag":
         parser.add_argument(option.flag, dest=option.name, action="store_true", default=None, help=shown)
         return
-    kinds = {"number": {"type": int}, "words": {"action": "append"}}
+    kinds = {"number": {"type": option.number}, "word": {}, "words": {"action": "append"}}
     parser.add_argument(
         option.flag, dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind]
     )  # type: ignore[arg-type]

@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gomab_tasks.backends import backend
-from gomab_tasks.errors import BudgetError, NotMeasurableError
+from gomab_tasks.built import group_of, image_names, recorded
+from gomab_tasks.errors import BudgetError
 from gomab_tasks.facts import Facts, read_facts
+from gomab_tasks.golang.compile import replaced_flags
+from gomab_tasks.ignored import warn_ignored
 from gomab_tasks.join import Joined, Wanted, join
 from gomab_tasks.modules import download_modules
-from gomab_tasks.plan import Plan, Selection, make_plan, require_linux, select
+from gomab_tasks.plan import Plan, make_plan, require_linux, select
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord, read_records, recorded_images
+from gomab_tasks.record import ImageRecord
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
-from gomab_tasks.settings import Group
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline
 from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement
@@ -38,6 +40,13 @@ def plan_project(project: Project, arch: Sequence[str]) -> tuple[Facts, Plan]:
         templates = Templates(project.processes, project.root)
         plan = make_plan(project.settings, facts, selection, project.out, templates)
         running.result = f"go {facts.toolchain.version}"
+    builds = [planned.build for planned in plan.builds]
+    for name in dict.fromkeys(
+        name for build in builds for name in replaced_flags(build.flags, facts.toolchain)
+    ):
+        project.warn(
+            f"GOFLAGS has {name}, which gomab's own replaces; write it as go.{name[1:]} in the table"
+        )
     if plan.added:
         project.say(f"not in the table, added for this run: {', '.join(map(str, plan.added))}")
     if facts.skipped:
@@ -49,6 +58,7 @@ def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
     """Download, compile and assemble; leave a record for each image and platform."""
     facts, plan = plan_project(project, arch)
     require_linux(plan)
+    warn_ignored(project, plan)
     project.prepare_output()
     download_modules(project, facts)
     records = backend(project.settings.backend).make(project, facts, plan, jobs)
@@ -73,8 +83,9 @@ def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
     """
     selection = select(arch, project.settings)
     wanted = [
-        Wanted(name, selection.of(_group(project, name).platforms), _annotations(project, name))
-        for name in _images(project)
+        Wanted(name, platforms, _annotations(project, name))
+        for name in image_names(project)
+        if (platforms := selection.of(group_of(project, name).platforms))
     ]
     return _join_all(project, wanted)
 
@@ -84,18 +95,25 @@ def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
 
     Raises `NotMeasurableError` for an image or platform without a record.
     """
+    return _judge(project, find_records(project, arch))
+
+
+def find_records(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
+    """Read the records of all images and of the platforms that each should have.
+
+    Raises `NotMeasurableError` for an image or platform without a record.
+    """
     selection = select(arch, project.settings)
-    records = [record for name in _images(project) for record in _recorded(project, name, selection)]
-    return _judge(project, records)
+    return [record for name in image_names(project) for record in recorded(project, name, selection)]
 
 
 def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
     """Write the recorded sizes into the baseline files, and compare with them."""
     selection = select(arch, project.settings)
     by_file: dict[str, list[Measurement]] = {}
-    for name in _images(project):
-        measured = [Measurement.of(record) for record in _recorded(project, name, selection)]
-        by_file.setdefault(_group(project, name).size.baseline, []).extend(measured)
+    for name in image_names(project):
+        measured = [Measurement.of(record) for record in recorded(project, name, selection)]
+        by_file.setdefault(group_of(project, name).size.baseline, []).extend(measured)
     for file, measured in by_file.items():
         path = project.root / file
         write_baseline(path, read_baseline(path), measured)
@@ -130,40 +148,14 @@ def _index(project: Project, joined: Joined) -> Index:
 
 
 def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
-    limits = {record.image: _group(project, record.image).size for record in records}
+    groups = {record.image: group_of(project, record.image) for record in records}
     measurements = [Measurement.of(record) for record in records]
-    return judge(measurements, limits, lambda file: read_baseline(project.root / file))
-
-
-def _recorded(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
-    """Give the records of the platforms that an image should have, in that order."""
-    found = {record.platform: record for _, record in read_records(project.out, image)}
-    platforms = [str(platform) for platform in selection.of(_group(project, image).platforms)]
-    missing = [platform for platform in platforms if platform not in found]
-    if missing:
-        raise NotMeasurableError(
-            f"{image} {', '.join(missing)}: there is nothing to measure; build it: {project.type('images')}"
-        )
-    return [found[platform] for platform in platforms]
-
-
-def _images(project: Project) -> tuple[str, ...]:
-    """Name the images without asking Go: from the table, else from the records."""
-    names = tuple(project.settings.images) or recorded_images(project.out)
-    if not names:
-        raise NotMeasurableError(
-            f"there are no images in {project.settings.out}; build them: {project.type('images')}"
-        )
-    return names
-
-
-def _group(project: Project, image: str) -> Group:
-    return project.settings.images.get(image, project.settings.shared)
+    return judge(measurements, groups, lambda file: read_baseline(project.root / file))
 
 
 def _annotations(project: Project, image: str) -> dict[str, str]:
     templates = Templates(project.processes, project.root)
-    values = _group(project, image).image.annotations.items()
+    values = group_of(project, image).image.annotations.items()
     return {name: templates.fill(value, f"image.annotations.{name}", image) for name, value in values}
 
 

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-Kind = Literal["flag", "number", "words"]
-_KINDS: dict[object, Kind] = {bool: "flag", int: "number", tuple[str, ...]: "words"}
+from gomab_tasks.errors import SettingsError
+
+Kind = Literal["flag", "number", "word", "words"]
+_KINDS: dict[object, Kind] = {bool: "flag", int: "number", str: "word", tuple[str, ...]: "words"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class TaskOption:
     def flag(self) -> str:
         """Spell the option for a command line."""
         return f"--{self.name.replace('_', '-')}"
+
+    def number(self, text: str) -> int:
+        """Read the value of a number; raises `SettingsError` for what is none."""
+        if not text.isascii() or not text.isdecimal():
+            raise SettingsError(f"{self.flag} is '{text}'; write a whole number, 0 or more")
+        return int(text)
 
 
 Arch = Annotated[

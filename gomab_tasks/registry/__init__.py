@@ -1,0 +1,1 @@
+"""Speak to registries as the OCI distribution spec describes."""

@@ -1,0 +1,171 @@
+"""Turn what goes wrong between us and a registry into messages that help."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from urllib3 import exceptions
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.registry.credentials import Found
+from gomab_tasks.registry.message import Answer
+
+TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+AGAIN = "run it again: what is there already is not sent twice"
+_LONGEST_BODY = 300
+_UNREACHABLE_ATTEMPTS = 2
+
+
+class TransientError(RegistryError):
+    """Report what may well go right when it is tried again.
+
+    Attributes:
+        wait_seconds: how long the registry asks to wait.
+        attempts: how many tries it is worth; none for the usual number.
+    """
+
+    def __init__(self, message: str, wait_seconds: float | None = None, attempts: int | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+        self.attempts = attempts
+
+
+def connection_failure(error: exceptions.HTTPError, where: str, host: str) -> RegistryError:
+    """Word an error of the network; `where` is what the message is about, `host` what was asked."""
+    match error:
+        case exceptions.SSLError():
+            return _tls_failure(error, where, host)
+        case exceptions.LocationValueError() | exceptions.LocationParseError():
+            return RegistryError(f"{where}: sent an address that cannot be read; is this a registry?")
+        case exceptions.ReadTimeoutError():
+            problem = "stalled: nothing moved for too long"
+        case _ if "timed out" in _cause(error) and not isinstance(error, exceptions.ConnectTimeoutError):
+            problem = "stalled: nothing moved for too long"
+        case exceptions.ProxyError() | exceptions.NewConnectionError() | exceptions.ConnectTimeoutError():
+            message = f"{where}: {_unreachable(error, host)}"
+            return TransientError(message, attempts=_UNREACHABLE_ATTEMPTS)
+        case _:
+            problem = f"closed the connection ({_cause(error)})"
+    return TransientError(f"{where}: {host} {problem}; {AGAIN}")
+
+
+def _unreachable(error: exceptions.HTTPError, host: str) -> str:
+    match error:
+        case exceptions.ProxyError():
+            return f"the proxy for {host} does not serve it: {_cause(error)}; see HTTPS_PROXY and NO_PROXY"
+        case exceptions.NameResolutionError():
+            return f"the host {host} is unknown; check its name and the network"
+        case exceptions.NewConnectionError():
+            return f"cannot connect to {host}: {_cause(error)}; check that it runs, and the network"
+    return f"{host} does not answer; check its name and the network"
+
+
+def _tls_failure(error: exceptions.SSLError, where: str, host: str) -> RegistryError:
+    cause = error.args[0] if error.args else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return RegistryError(
+            f"{where}: the certificate of {host} is not trusted: {cause.verify_message}; "
+            "name the file of its CA in SSL_CERT_FILE"
+        )
+    reason = getattr(cause, "reason", "") or ""
+    if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}:
+        return PlainTextError(
+            f"{where}: {host} does not speak TLS; plain HTTP must be allowed for it by name"
+        )
+    return TransientError(f"{where}: {host} broke off TLS ({reason or cause}); {AGAIN}")
+
+
+class PlainTextError(RegistryError):
+    """Report a server that does not speak TLS."""
+
+
+def _cause(error: BaseException) -> str:
+    """Find the operating system's own words at the root of an error."""
+    seen: BaseException | None = error
+    for _ in range(6):
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        inner = next((arg for arg in getattr(seen, "args", ()) if isinstance(arg, BaseException)), None)
+        following = inner or (seen.__cause__ or seen.__context__ if seen else None)
+        if following is None:
+            break
+        seen = following
+    return str(seen).rpartition(": ")[2] or type(seen).__name__
+
+
+def refusal(answer: Answer, where: str, doing: str) -> RegistryError:
+    """Word an answer that says no; `doing` completes "cannot"."""
+    message = f"{where}: cannot {doing}: {_reason(answer)}"
+    advice = _advice(answer)
+    message = f"{message}; {advice}" if advice else message
+    if answer.status in TRANSIENT and not answer_is_full(answer):
+        return TransientError(message, wait_seconds=_retry_after(answer))
+    return RegistryError(message)
+
+
+def _reason(answer: Answer) -> str:
+    if answer.errors:
+        return f"{', '.join(answer.errors)} (HTTP {answer.status})"
+    if answer.is_html or not answer.body:
+        return f"it answered HTTP {answer.status}" + (" and HTML" if answer.is_html else "")
+    text = " ".join(answer.body[:_LONGEST_BODY].decode(errors="replace").split())
+    return f"it answered HTTP {answer.status}: {text}"
+
+
+def answer_is_full(answer: Answer) -> bool:
+    """Tell whether the registry has no space left."""
+    text = answer.body[:4096].lower()
+    return answer.status == 507 or b"no space left" in text or b"quota" in text  # noqa: PLR2004
+
+
+def _advice(answer: Answer) -> str:
+    if answer_is_full(answer):
+        return "its disk or quota is full: free some space there and run it again"
+    if answer.is_html and answer.status not in TRANSIENT | {413}:
+        return "is this a registry? A proxy or a login page may stand before it"
+    return _ADVICE.get(answer.status, AGAIN if answer.status in TRANSIENT else "")
+
+
+_ADVICE = {
+    401: "log in again",
+    403: "the login has no permission for that: ask for it, or log in as somebody else",
+    404: "check the repository's name; some registries want it to be made before the first push",
+    405: "is this a registry, and does it take pushes?",
+    413: "the registry, or a proxy before it, takes no bodies of that size",
+    429: "it asks for fewer requests: wait and run it again",
+}
+
+
+def not_a_registry(where: str, answer: Answer) -> RegistryError:
+    """Word a page for people where a registry was expected."""
+    return RegistryError(
+        f"{where}: answered HTML (HTTP {answer.status}); is this a registry? "
+        "A proxy or a login page may stand before it"
+    )
+
+
+def unauthorised(where: str, registry: str, found: Found, said: tuple[str, ...]) -> RegistryError:
+    """Word a refused or missing login."""
+    command = f"docker login {registry}"
+    if found.credentials:
+        user = f" of user '{found.credentials.username}'" if found.credentials.username else ""
+        problem = f"refuses the login{user} from {found.credentials.where}, or it may not do this"
+    else:
+        problem = "asks for a login, and there is none for it"
+    details = "".join(f" ({text})" for text in (*said, *found.remarks))
+    return RegistryError(f"{where}: {problem}{details}; log in: {command}")
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Read Retry-After: seconds or a date (RFC 9110, 10.2.3)."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

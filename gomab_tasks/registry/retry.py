@@ -1,0 +1,33 @@
+"""Try again what may go right next time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from gomab_tasks.registry.failure import TransientError
+from gomab_tasks.registry.transport import Patience
+
+Result = TypeVar("Result")
+
+
+def retry(act: Callable[[], Result], patience: Patience, pause: Callable[[float], None]) -> Result:
+    """Call a function until it raises no `TransientError`, or patience ends.
+
+    Waits exponentially longer, with full jitter, or as long as the registry asks.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return act()
+        except TransientError as error:
+            if tries >= min(patience.attempts, error.attempts or patience.attempts):
+                raise
+            wait = error.wait_seconds
+            if wait is not None and wait > patience.longest_wait_seconds:
+                raise
+        # Many runs of one pipeline must not come back at the same moment.
+        jitter = random.uniform(0, patience.backoff_seconds * 2 ** (tries - 1))  # noqa: S311 - no secret
+        pause(max(wait or 0.0, min(jitter, patience.longest_wait_seconds)))

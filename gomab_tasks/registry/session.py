@@ -1,0 +1,181 @@
+"""Send requests to one registry: logged in, following redirects, again where that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.process import Processes
+from gomab_tasks.registry.authentication import Authentication, Scopes
+from gomab_tasks.registry.credentials import find_credentials
+from gomab_tasks.registry.failure import PlainTextError, TransientError, not_a_registry, refusal
+from gomab_tasks.registry.message import Answer, Request, origin_of
+from gomab_tasks.registry.proxy import is_loopback
+from gomab_tasks.registry.reference import Repository, api_host
+from gomab_tasks.registry.retry import retry
+from gomab_tasks.registry.transport import Receive, Transport
+
+Result = TypeVar("Result")
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_KEEPING_METHOD = frozenset({307, 308})
+_MOST_REDIRECTS = 5
+_BAD_REQUEST, _UNAUTHORISED = 400, 401
+
+
+class Session:
+    """Hold what is known of a registry: its scheme, its challenge, our tokens."""
+
+    def __init__(self, registry: str, transport: Transport, processes: Processes) -> None:
+        self._transport = transport
+        self._redact = processes.redact
+        self._authentication = Authentication(
+            partial(find_credentials, processes=processes), self._fetch_token, transport.is_plain_allowed
+        )
+        host = api_host(registry)
+        scheme = "http" if transport.is_plain_allowed(host) else "https"
+        self._base = f"{scheme}://{host}"
+        # A registry on loopback may have TLS all the same: the first request finds out.
+        self._is_settled = scheme == "https" or not is_loopback(urlsplit(self._base).hostname or "")
+
+    def url(self, repository: Repository, path: str) -> str:
+        """Give an address below that of a repository."""
+        return f"{self._base}/v2/{repository.name}/{path}"
+
+    def join(self, base: str, location: str) -> str:
+        """Resolve a Location; TLS is kept where a registry behind a proxy does not know that it has it."""
+        url = urljoin(base, location)
+        own, other = urlsplit(self._base), urlsplit(url)
+        if own.scheme == "https" and other.scheme == "http" and own.hostname == other.hostname:
+            return urlunsplit(("https", own.netloc, *other[2:]))
+        return url
+
+    def retry(self, act: Callable[[], Result]) -> Result:
+        """Try again what may go right next time."""
+        return retry(act, self._transport.patience, self._transport.pause)
+
+    def call(
+        self,
+        repository: Repository,
+        request: Request,
+        scopes: Scopes,
+        doing: str,
+        may_lack: frozenset[int] = frozenset(),
+    ) -> Answer | None:
+        """Send until it succeeds; none for the statuses that mean "not there".
+
+        Args:
+            doing: completes "cannot" in the message of a refusal.
+        """
+
+        def act() -> Answer | None:
+            answer = self.exchange(repository, request, scopes)
+            if answer.status in may_lack:
+                return None
+            if answer.status >= 300:  # noqa: PLR2004 - success is below
+                raise self.refusal(repository, answer, doing)
+            if answer.is_html:
+                raise not_a_registry(str(repository), answer)
+            return answer
+
+        return self.retry(act)
+
+    def refusal(self, repository: Repository, answer: Answer, doing: str) -> RegistryError:
+        """Word an answer that says no, without secrets that it may repeat."""
+        error = refusal(answer, str(repository), doing)
+        error.args = (self._authentication.redact(self._redact(str(error))),)
+        return error
+
+    def exchange(
+        self,
+        repository: Repository,
+        request: Request,
+        scopes: Scopes,
+        receive: Receive | None = None,
+        *,
+        sends_once: bool = False,
+    ) -> Answer:
+        """Send one request, logged in, and follow where it leads.
+
+        Args:
+            sends_once: a login that has expired is renewed, but the body is
+                not sent again: the whole upload starts anew.
+        """
+        for _ in range(_MOST_REDIRECTS):
+            if origin_of(request.url) == origin_of(self._base):
+                answer = self._send(repository, request, scopes, receive, sends_once=sends_once)
+            else:  # what is foreign never sees our login
+                answer = self._transport.send(request, str(repository), receive)
+            keeps_method = request.method in {"GET", "HEAD"} or answer.status in _KEEPING_METHOD
+            if answer.status not in _REDIRECTS or "location" not in answer.headers or not keeps_method:
+                return answer
+            request = replace(request, url=self.join(request.url, answer.headers["location"]))
+        raise RegistryError(f"{repository}: leads from address to address without end; is this a registry?")
+
+    def _send(
+        self,
+        repository: Repository,
+        request: Request,
+        scopes: Scopes,
+        receive: Receive | None,
+        *,
+        sends_once: bool,
+    ) -> Answer:
+        used = self._authentication.header(repository, scopes)
+        answer = self._settle(_authorised(request, used), str(repository), receive)
+        if answer.status != _UNAUTHORISED:
+            return answer
+        renewed = self._authentication.renew(repository, scopes, used, answer)
+        if sends_once:
+            raise TransientError(f"{repository}: the login expired while a blob was sent", wait_seconds=0)
+        # The first request may have changed the scheme.
+        moved = replace(request, url=self._moved(request.url))
+        answer = self._settle(_authorised(moved, renewed), str(repository), receive)
+        if answer.status == _UNAUTHORISED:
+            raise self._authentication.refused(repository, answer)
+        return answer
+
+    def _settle(self, request: Request, where: str, receive: Receive | None) -> Answer:
+        """Send a request; the first to loopback finds out whether the registry has TLS."""
+        if self._is_settled:
+            return self._transport.send(request, where, receive)
+        try:
+            plain: Answer | None = self._transport.send(request, where, receive)
+        except TransientError as error:
+            plain, failure = None, error
+        # 400 is what servers with TLS answer to plain HTTP.
+        if plain and plain.status != _BAD_REQUEST:
+            self._is_settled = True
+            return plain
+        secure = f"https://{urlsplit(self._base).netloc}"
+        try:
+            moved = replace(request, url=f"{secure}{request.url.removeprefix(self._base)}")
+            answer = self._transport.send(moved, where, receive)
+        except (PlainTextError, TransientError):
+            if plain:
+                return plain
+            raise failure from None
+        self._base, self._is_settled = secure, True
+        return answer
+
+    def _moved(self, url: str) -> str:
+        parts, base = urlsplit(url), urlsplit(self._base)
+        return urlunsplit((base.scheme, *parts[1:])) if parts.netloc == base.netloc else url
+
+    def _fetch_token(self, request: Request, where: str) -> Answer:
+        def act() -> Answer:
+            answer = self._transport.send(request, where)
+            error = refusal(answer, where, "get a token")
+            if isinstance(error, TransientError):
+                raise error
+            return answer
+
+        return self.retry(act)
+
+
+def _authorised(request: Request, header: str) -> Request:
+    return replace(request, headers={**request.headers, "Authorization": header}) if header else request

@@ -1,0 +1,255 @@
+"""Push images: exactly the bytes of a layout, and nothing that is there already."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TypeVar
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.oci.descriptor import INDEX, Descriptor, Layer
+from gomab_tasks.oci.image import Index, Manifest
+from gomab_tasks.oci.layout import Layout, blob_name
+from gomab_tasks.oci.verify import verify_layout
+from gomab_tasks.parallel import run_all
+from gomab_tasks.progress.events import Emit, Step, silent, step
+from gomab_tasks.registry.client import Client
+from gomab_tasks.registry.message import Upload
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.transport import WORKERS
+from gomab_tasks.units import mebibytes
+
+Result = TypeVar("Result")
+
+_REPORT_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Hold all that a root leads to, each once: blobs, then manifests, then the root."""
+
+    layout: Layout
+    root: Descriptor
+    manifests: tuple[Descriptor, ...]
+    blobs: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """Say what a push did.
+
+    Attributes:
+        digest: of the root, as it can be pulled.
+        tags: all that were asked for, in that order.
+        moved: those of them that had to be set.
+        sent_size: bytes of the blobs that were sent; the others were there or mounted.
+    """
+
+    repository: Repository
+    digest: str
+    tags: tuple[str, ...]
+    moved: tuple[str, ...]
+    blobs: int
+    sent_blobs: int
+    mounted_blobs: int
+    sent_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Hold where an image goes.
+
+    Attributes:
+        tags: none to push by digest alone.
+        mounts: names of repositories of the same registry that may have blobs of the image.
+        immutable_tags: patterns (fnmatch) of tags that must never move.
+    """
+
+    repository: Repository
+    tags: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    immutable_tags: tuple[str, ...] = ()
+
+    def is_immutable(self, tag: str) -> bool:
+        """Tell whether a tag must never move."""
+        return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
+
+
+def push(
+    client: Client,
+    layout: Layout,
+    destination: Destination,
+    *,
+    known: Mapping[str, Layer] | None = None,
+    emit: Emit = silent,
+    image: str = "",
+) -> Pushed:
+    """Check a layout, then push its index with all that it leads to; tags are set last.
+
+    Args:
+        known: see `verify_layout`; without it every layer is decompressed first.
+        image: what progress is shown for.
+
+    Raises `VerificationError` for a layout that is not whole, and
+    `RegistryError`; for a tag that must not move before anything is sent.
+    """
+    with step(emit, "push", image or str(destination.repository)) as running:
+        verify_layout(layout, known)
+        content = read_content(layout, layout.read_index()[0])
+        pushed = _Push(client, content, destination, running).run()
+        running.result = _summary(pushed)
+    return pushed
+
+
+def push_content(client: Client, content: Content, destination: Destination) -> Pushed:
+    """Push a manifest or index that was checked, with all that it leads to."""
+    return _Push(client, content, destination, Step(silent, "push", "", "")).run()
+
+
+def read_content(layout: Layout, root: Descriptor) -> Content:
+    """List what a manifest, or an index of manifests, leads to; documents are checked as they are read."""
+    manifests: tuple[Descriptor, ...] = ()
+    if root.media_type == INDEX:
+        index = Index.from_bytes(layout.read_blob(root), blob_name(root.digest))
+        manifests = _unique(index.manifests)
+    blobs: list[Descriptor] = []
+    for manifest in manifests or (root,):
+        read = Manifest.from_bytes(layout.read_blob(manifest), blob_name(manifest.digest))
+        blobs += [read.config, *read.layers]
+    return Content(layout, root, manifests, _unique(blobs))
+
+
+def _unique(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
+    return tuple({descriptor.digest: descriptor for descriptor in descriptors}.values())
+
+
+class _Push:
+    """Carry out one push; round trips to the registry are what takes time, so few follow each other."""
+
+    def __init__(self, client: Client, content: Content, destination: Destination, running: Step) -> None:
+        self._client = client
+        self._content = content
+        self._destination = destination
+        self._repository = destination.repository
+        self._meter = _Meter(running)
+        self._failed = threading.Event()
+
+    def run(self) -> Pushed:
+        root = self._content.root
+        self._client.warm(self._repository)
+        is_there = self._client.find_digest(self._repository, root.digest) is not None
+        missing, moving = self._look(is_there=is_there)
+        self._meter.total = sum(blob.size for blob in missing)
+        sent = self._side_by_side([partial(self._send, blob) for blob in missing])
+        if not is_there:
+            self._side_by_side([partial(self._put, m, m.digest) for m in self._content.manifests])
+        self._set(moving, is_there=is_there)
+        return Pushed(
+            self._repository,
+            root.digest,
+            self._destination.tags,
+            tuple(moving),
+            len(self._content.blobs),
+            sum(sent),
+            len(sent) - sum(sent),
+            sum(blob.size for blob, was_sent in zip(missing, sent, strict=True) if was_sent),
+        )
+
+    def _look(self, *, is_there: bool) -> tuple[list[Descriptor], list[str]]:
+        """Find which blobs are missing and which tags point elsewhere, all at once."""
+        blobs = () if is_there else self._content.blobs
+        tags = self._destination.tags
+        find = partial(self._client.find_digest, self._repository)
+        found = self._side_by_side(
+            [
+                *(partial(find, tag) for tag in tags),
+                *(partial(self._lacks, blob) for blob in blobs),
+            ]
+        )
+        digests, lacking = found[: len(tags)], found[len(tags) :]
+        moving = [tag for tag, digest in zip(tags, digests, strict=True) if self._must_move(tag, digest)]
+        return [blob for blob, lacks in zip(blobs, lacking, strict=True) if lacks], moving
+
+    def _lacks(self, blob: Descriptor) -> str | None:
+        return None if self._client.has_blob(self._repository, blob.digest) else blob.digest
+
+    def _must_move(self, tag: str, digest: str | None) -> bool:
+        if digest and digest != self._content.root.digest and self._destination.is_immutable(tag):
+            raise RegistryError(
+                f"{self._repository}:{tag}: is an immutable tag, and points to {digest} already; "
+                f"nothing was sent; choose another tag for {self._content.root.digest}"
+            )
+        return digest != self._content.root.digest
+
+    def _send(self, blob: Descriptor) -> bool:
+        path = self._content.layout.blob_path(blob.digest)
+        body = Upload(path, blob.size, partial(self._meter.note, blob.digest))
+        return self._client.send_blob(self._repository, blob.digest, body, self._destination.mounts)
+
+    def _put(self, document: Descriptor, target: str) -> None:
+        content = self._content.layout.read_blob(document)
+        self._client.put_manifest(self._repository, target, document.media_type, content)
+
+    def _set(self, tags: Sequence[str], *, is_there: bool) -> None:
+        """Store the root by its tags; the first of them brings it there."""
+        root = self._content.root
+        targets = list(tags) if tags or is_there else [root.digest]
+        if targets and not is_there:
+            self._put(root, targets.pop(0))
+        self._side_by_side([partial(self._put, root, tag) for tag in targets])
+
+    def _side_by_side(self, functions: Collection[Callable[[], Result]]) -> list[Result]:
+        """Call all at once; after the first failure none begins, and it is raised."""
+        if not functions:
+            return []
+        outcomes = run_all(
+            [partial(self._unless_failed, function) for function in functions],
+            WORKERS,
+            self._client.transport.stop,
+        )
+        errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if errors:
+            raise next((error for error in errors if not isinstance(error, _SkippedError)), errors[0])
+        return [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+
+    def _unless_failed(self, function: Callable[[], Result]) -> Result:
+        if self._failed.is_set():
+            raise _SkippedError
+        try:
+            return function()
+        except Exception:
+            self._failed.set()
+            raise
+
+
+class _SkippedError(Exception):
+    """Stand for what was not begun, since something else had failed."""
+
+
+class _Meter:
+    """Add up what several connections have sent, and show it now and then."""
+
+    def __init__(self, running: Step) -> None:
+        self.total = 0
+        self._running = running
+        self._sent: dict[str, int] = {}
+        self._shown = 0.0
+        self._lock = threading.Lock()
+
+    def note(self, digest: str, size: int) -> None:
+        with self._lock:
+            self._sent[digest] = size
+            if time.monotonic() - self._shown < _REPORT_SECONDS:
+                return
+            self._shown = time.monotonic()
+            self._running.progress(f"{mebibytes(sum(self._sent.values()))} of {mebibytes(self.total)}")
+
+
+def _summary(pushed: Pushed) -> str:
+    if not pushed.moved and not pushed.sent_blobs:
+        return f"{pushed.digest} was there"
+    return f"{pushed.digest}, {mebibytes(pushed.sent_size)} sent"

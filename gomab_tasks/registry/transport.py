@@ -1,0 +1,304 @@
+"""Send single requests: pools of connections, TLS, proxies, timeouts.
+
+urllib3 itself reads neither proxy variables nor SSL_CERT_FILE, so this does.
+Nothing here knows credentials, redirects or retries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import weakref
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import certifi
+import urllib3
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+from gomab_tasks import __version__
+from gomab_tasks.errors import RegistryError, StoppedError
+from gomab_tasks.registry.failure import connection_failure
+from gomab_tasks.registry.message import Answer, Origin, Request, Upload, origin_of
+from gomab_tasks.registry.proxy import is_loopback, proxy_for
+
+Receive = Callable[[Answer, Iterator[bytes]], None]
+"""Takes an answer without its body, and the pieces of the body."""
+
+# Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
+LARGEST_DOCUMENT = 4 << 20
+WORKERS = 6
+_PIECE = 256 << 10
+_POLL_SECONDS = 0.1
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Hold how long and how often to try.
+
+    Attributes:
+        backoff_seconds: the longest wait before the second try; doubles for each further one.
+        longest_wait_seconds: a registry that asks to wait longer is an error.
+        stall_seconds: how long nothing may move on a connection.
+    """
+
+    attempts: int = 6
+    backoff_seconds: float = 0.5
+    longest_wait_seconds: float = 60
+    connect_seconds: float = 10
+    stall_seconds: float = 30
+
+
+class Transport:
+    """Send requests, from several threads, until closed or stopped.
+
+    Args:
+        environment: of the run: proxies and CA files.
+        check: raises `StoppedError` once the run is to end.
+        plain_http: registries, `HOST` or `HOST:PORT`, that may be spoken to
+            without TLS; those on loopback always may.
+        ca_file: trusted as well.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        check: Callable[[], None],
+        plain_http: Collection[str] = (),
+        ca_file: Path | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.patience = patience or Patience()
+        self._environment = environment
+        self._check = check
+        self._plain_http = plain_http
+        self._ca_file = ca_file
+        self._pools: dict[Origin, HTTPConnectionPool] = {}
+        self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._stopped = False
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._closed.set()
+        with self._lock:
+            for pool in self._pools.values():
+                pool.close()
+
+    def stop(self) -> None:
+        """Break off what is under way: connections may stall for longer than a user waits."""
+        self._stopped = True
+        with self._lock:
+            for connection in list(self._live):
+                if connection.sock is not None:
+                    with contextlib.suppress(OSError):
+                        # Not that of ssl.SSLSocket, which other threads use at the moment.
+                        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    def check(self) -> None:
+        """Raise `StoppedError` once the run is to end."""
+        self._check()
+        if self._stopped:
+            raise StoppedError("interrupted")
+
+    def pause(self, seconds: float) -> None:
+        """Wait; ends early, with `StoppedError`, when the run is to end."""
+        whole, rest = divmod(seconds, _POLL_SECONDS)
+        for part in [*[_POLL_SECONDS] * int(whole), rest]:
+            self.check()
+            self._closed.wait(part)
+
+    def is_plain_allowed(self, host: str) -> bool:
+        """Tell whether a host, `HOST` or `HOST:PORT`, may be spoken to without TLS."""
+        return host in self._plain_http or is_loopback(urlsplit(f"//{host}").hostname or "")
+
+    def send(self, request: Request, where: str, receive: Receive | None = None) -> Answer:
+        """Send one request and read its answer, at most 4 MiB of it.
+
+        Args:
+            where: what messages are about.
+            receive: takes the body of a successful answer instead.
+
+        Raises `RegistryError`; `TransientError` for what may go right next time.
+        """
+        self.check()
+        parts = urlsplit(request.url)
+        host = parts.netloc.rpartition("@")[2]
+        if parts.scheme != "https" and not (parts.scheme == "http" and self.is_plain_allowed(host)):
+            raise RegistryError(f"{where}: leads to {_shown(request.url)}, which is not encrypted; refused")
+        try:
+            return self._send(request, receive)
+        except urllib3.exceptions.HTTPError as error:
+            self.check()  # a connection that we broke off is no failure of the registry
+            raise connection_failure(error, where, host) from error
+
+    def _send(self, request: Request, receive: Receive | None) -> Answer:
+        pool = self._pool(origin_of(request.url))
+        parts = urlsplit(request.url)
+        target = (
+            request.url if pool.proxy and parts.scheme == "http" else urlunsplit(("", "", *parts[2:4], ""))
+        )
+        headers = {"User-Agent": f"gomab-tasks/{__version__}", **request.headers}
+        with _opened(request, headers) as body:
+            response = pool.urlopen(
+                request.method,
+                target,
+                body=body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                preload_content=False,
+                decode_content=False,
+            )
+        try:
+            return self._read(response, request, receive)
+        finally:
+            if response.connection is not None:  # the body was not read to its end
+                response.close()
+
+    def _read(self, response: BaseHTTPResponse, request: Request, receive: Receive | None) -> Answer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        challenges = tuple(response.headers.getlist("www-authenticate"))
+        answer = Answer(response.status, headers, challenges)
+        if receive and response.status in {200, 206}:
+            receive(answer, self._pieces(response))
+            return answer
+        if request.method == "HEAD":
+            response.drain_conn()
+            return answer
+        return Answer(response.status, headers, challenges, self._body(response))
+
+    def _body(self, response: BaseHTTPResponse) -> bytes:
+        body = b""
+        for piece in self._pieces(response):
+            body += piece
+            if len(body) > LARGEST_DOCUMENT:
+                return body[: LARGEST_DOCUMENT + 1]
+        return body
+
+    def _pieces(self, response: BaseHTTPResponse) -> Iterator[bytes]:
+        while piece := response.read(_PIECE):
+            self.check()
+            yield piece
+
+    def warm(self, url: str) -> None:
+        """Connect in the background: by the time many requests come, as many connections are there."""
+        pool = self._pool(origin_of(url))
+        if pool.proxy is not None:
+            return
+        # All are taken first: the pool would hand out again what was just put back.
+        for connection in [pool._get_conn() for _ in range(WORKERS)]:  # noqa: SLF001 - no public way
+            threading.Thread(target=_connect, args=(pool, connection), daemon=True).start()
+
+    def _pool(self, origin: Origin) -> HTTPConnectionPool:
+        with self._lock:
+            if origin not in self._pools:
+                self._pools[origin] = self._make_pool(*origin)
+            return self._pools[origin]
+
+    def _make_pool(self, scheme: str, host: str, port: int) -> HTTPConnectionPool:
+        options: dict[str, object] = {
+            "maxsize": 2 * WORKERS,
+            "timeout": urllib3.Timeout(
+                connect=self.patience.connect_seconds, read=self.patience.stall_seconds
+            ),
+            "blocksize": _PIECE,
+        }
+        if scheme == "https":
+            options["ssl_context"] = trust(self._environment, self._ca_file)
+        proxy = proxy_for(scheme, host, port, self._environment)
+        manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
+        pool = manager.connection_from_host(host, port, scheme)
+        _track(pool, self._live)
+        return pool
+
+    def _watch(self) -> None:
+        """Notice the end of the run while all threads wait for the network."""
+        while not self._closed.wait(_POLL_SECONDS):
+            try:
+                self.check()
+            except StoppedError:
+                self.stop()
+                return
+
+
+def _connect(pool: HTTPConnectionPool, connection: HTTPConnection) -> None:
+    with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):  # the request that needs it will tell
+        if connection.is_closed:
+            connection.connect()
+        pool._put_conn(connection)  # noqa: SLF001 - no public way
+
+
+def _track(pool: HTTPConnectionPool, live: weakref.WeakSet[HTTPConnection]) -> None:
+    """Have a pool note the connections that it makes."""
+    made = pool.ConnectionCls
+
+    def make(*args: object, **options: object) -> HTTPConnection:
+        connection = made(*args, **options)  # type: ignore[arg-type]
+        live.add(connection)  # type: ignore[arg-type]
+        return connection  # type: ignore[return-value]
+
+    pool.ConnectionCls = make  # type: ignore[assignment]
+
+
+def _proxy_manager(proxy: str, options: Mapping[str, object]) -> urllib3.ProxyManager:
+    parts = urlsplit(proxy)
+    user, at, place = parts.netloc.rpartition("@")
+    headers = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth) if at and user else {}
+    return urllib3.ProxyManager(f"{parts.scheme}://{place}", proxy_headers=headers, **options)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _opened(request: Request, headers: dict[str, str]) -> Iterator[bytes | IO[bytes] | None]:
+    if not isinstance(request.body, Upload):
+        yield request.body
+        return
+    # Without it urllib3 would send a file in chunks, which many registries refuse.
+    headers["Content-Length"] = str(request.body.size)
+    with request.body.opened() as reader:
+        yield cast("IO[bytes]", reader)  # urllib3 calls read() alone
+
+
+def trust(environment: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContext:
+    """Trust what the environment names, else what the system does, else certifi; and `ca_file`.
+
+    Raises `RegistryError` for a file that is none of certificates.
+    """
+    named = next(((name, environment[name]) for name in _CA_VARIABLES if environment.get(name)), None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if named:
+        _load(context, Path(named[1]), named[0])
+    else:
+        context.load_default_certs()
+        if not context.cert_store_stats()["x509_ca"]:
+            _load(context, Path(certifi.where()), "certifi")
+    if ca_file:
+        _load(context, ca_file, "CA file")
+    return context
+
+
+def _load(context: ssl.SSLContext, path: Path, what: str) -> None:
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise RegistryError(
+            f"{path}: cannot be read as CA certificates ({error.strerror or error}); see {what}"
+        ) from None
+
+
+def _shown(url: str) -> str:
+    """Leave out what may be secret: user and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,76 @@
+"""The way from checked images to registries, in the pieces that tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from gomab_tasks import github
+from gomab_tasks.built import group_of, image_names, is_joined, reading, recorded
+from gomab_tasks.plan import Selection, select
+from gomab_tasks.project import Project
+from gomab_tasks.publish import (
+    Published,
+    PushResult,
+    Registries,
+    find_targets,
+    publish,
+    publish_platform,
+    require_whole,
+)
+from gomab_tasks.record import ImageRecord
+
+
+def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:
+    """Push every image, or with `--arch` what `image` left of it.
+
+    All images are checked before the first byte is sent.
+
+    Raises `NotMeasurableError` for what was not built, `SettingsError` for a
+    layout that is not what the table or `--arch` names, `VerificationError`
+    and `RegistryError`.
+    """
+    selection = select(arch, project.settings)
+    names = [name for name in image_names(project) if selection.of(group_of(project, name).platforms)]
+    apart = _platforms_apart(project, names, selection)
+    targets = find_targets(project, names, repository, tags, untagged=apart)
+    with Registries(project) as registries, ExitStack() as locks:
+        joined = {
+            target.image: locks.enter_context(reading(project, target.image))
+            for target in targets
+            if target.image not in apart
+        }
+        for built in joined.values():
+            require_whole(project, built, selection)
+        pushed: list[Published] = []
+        for target in targets:
+            client = registries.client(target.destination.repository)
+            if target.image in joined:
+                pushed.append(publish(project, client, target, joined[target.image]))
+            else:
+                pushed += [publish_platform(project, client, target, one) for one in apart[target.image]]
+    result = PushResult(tuple(pushed))
+    _tell_ci(project, result)
+    return result
+
+
+def _platforms_apart(
+    project: Project, names: Sequence[str], selection: Selection
+) -> dict[str, list[ImageRecord]]:
+    """Give the records of images that `image` left and no index lists just so: they go by digest."""
+    if not selection.chosen:
+        return {}
+    records = {name: recorded(project, name, selection) for name in names}
+    return {name: found for name, found in records.items() if not is_joined(project, name, found)}
+
+
+def _tell_ci(project: Project, result: PushResult) -> None:
+    """Give GitHub Actions outputs and a summary, where the run happens there."""
+    outputs = {f"digest-{one.image}": one.digest for one in result.images if one.tags}
+    outputs |= {f"repository-{one.image}": one.repository for one in result.images if one.tags}
+    if len(result.images) == 1:
+        (only,) = result.images
+        outputs |= {"digest": only.digest, "reference": only.references[0]}
+    github.set_outputs(project.environment, outputs)
+    rows = [[one.image, reference] for one in result.images for reference in one.references]
+    github.append_summary(project.environment, "### Pushed\n\n" + github.table(["image", "reference"], rows))

@@ -1,0 +1,60 @@
+"""What tests of registries need: a strict one, clients without a user's logins."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gomab_tasks.process import Processes
+from gomab_tasks.registry.client import Client, open_client
+from gomab_tasks.registry.transport import Patience
+from gomab_tasks.secrets import redactor
+from tests.registry.server import State, serving
+
+OpenClient = Callable[..., AbstractContextManager[Client]]
+Login = Callable[..., None]
+
+QUICK = Patience(attempts=4, backoff_seconds=0.01, connect_seconds=2, stall_seconds=0.5)
+
+
+@pytest.fixture
+def strict() -> Iterator[State]:
+    """Run a strict registry of this test's own."""
+    with serving() as state:
+        yield state
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Give variables of a user who has never logged in anywhere."""
+    return {"HOME": str(tmp_path / "home"), "PATH": str(tmp_path / "bin")}
+
+
+@pytest.fixture
+def login(environment: dict[str, str]) -> Login:
+    """Log in as `docker login` does: gomab with the password wonderland, unless told otherwise."""
+
+    def write(registry: str, user: str = "gomab", password: str = "wonderland", **fields: Any) -> None:
+        auth = base64.b64encode(f"{user}:{password}".encode()).decode()
+        path = Path(environment["HOME"], ".docker", "config.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"auths": {registry: fields or {"auth": auth}}}))
+
+    return write
+
+
+@pytest.fixture
+def opened(environment: dict[str, str]) -> OpenClient:
+    """Open clients that lose patience soon."""
+
+    def open_one(registry: str, **options: Any) -> AbstractContextManager[Client]:
+        processes = options.pop("processes", None) or Processes(environment, redactor(environment))
+        return open_client(registry, processes, **{"patience": QUICK} | options)
+
+    return open_one

@@ -1,0 +1,198 @@
+"""Registries that want a login get it, and nobody else does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.registry.authentication import Challenge, read_challenges
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.transfer import Destination, Pushed, push
+from tests.conftest import Made
+from tests.registry.conftest import Login, OpenClient
+from tests.registry.server import State, answering, expiring, serving
+
+Push = Callable[..., Pushed]
+
+
+@pytest.fixture
+def locked(strict: State) -> State:
+    """Have the strict registry ask for tokens."""
+    strict.users = {"gomab": "wonderland"}
+    return strict
+
+
+@pytest.fixture
+def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
+    """Push `made` as v1 with a new client."""
+
+    def run(**options: object) -> Pushed:
+        destination = Destination(Repository(strict.address, "acme/api"), ("v1",), **options)  # type: ignore[arg-type]
+        with opened(strict.address) as client:
+            return push(client, made.layout, destination)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("headers", "challenges"),
+    [
+        (
+            ['Bearer realm="https://a.example/token",service="a",scope="repository:x:pull,push"'],
+            [
+                Challenge(
+                    "bearer",
+                    {"realm": "https://a.example/token", "service": "a", "scope": "repository:x:pull,push"},
+                )
+            ],
+        ),
+        (
+            ['Basic realm="a \\"b\\", c", BEARER Realm=https://a.example'],
+            [Challenge("basic", {"realm": 'a "b", c'}), Challenge("bearer", {"realm": "https://a.example"})],
+        ),
+        (["Negotiate", "Basic"], [Challenge("negotiate", {}), Challenge("basic", {})]),
+        (["", ",,"], []),
+    ],
+)
+def test_challenges_are_read(headers: list[str], challenges: list[Challenge]) -> None:
+    """One header may hold several, and there may be several headers (RFC 9110, 11.6.1)."""
+    assert read_challenges(headers) == challenges
+
+
+def test_one_token_serves_a_push(locked: State, pushed: Push, login: Login) -> None:
+    """However many connections want it at once; a repeated push makes four requests."""
+    login(locked.address)
+    pushed()
+    assert len(locked.requests("GET /token")) == 1
+    query = parse_qs(urlsplit(locked.requests("GET /token")[0].split()[1]).query)
+    assert query == {"service": ["strict"], "scope": ["repository:acme/api:pull,push"], "account": ["gomab"]}
+    locked.log.clear()
+    pushed()
+    assert [line.split()[0] for line in locked.log] == ["HEAD", "GET", "HEAD", "HEAD"]
+
+
+def test_basic_needs_no_token(locked: State, pushed: Push, login: Login) -> None:
+    """The login goes with each request."""
+    login(locked.address)
+    locked.basic = True
+    pushed()
+    assert len(locked.requests(".* 401$")) == 1
+
+
+@pytest.mark.parametrize("requests", ["HEAD .*/blobs/", "POST", "PUT .*/blobs/", "PUT .*/manifests/v1"])
+def test_a_token_that_expires_is_renewed(
+    locked: State, pushed: Push, login: Login, made: Made, requests: str
+) -> None:
+    """In the middle of a push, too; an upload starts anew then."""
+    login(locked.address)
+    locked.fail(requests, expiring)
+    pushed()
+    assert locked.tags["acme/api", "v1"] == made.index.digest
+    assert len(locked.requests("GET /token")) == 2
+
+
+def test_mounting_asks_for_the_source_as_well(locked: State, pushed: Push, login: Login) -> None:
+    """The other scope has a token of its own."""
+    login(locked.address)
+    pushed(mounts=("acme/worker",))
+    scopes = [parse_qs(urlsplit(line.split()[1]).query)["scope"] for line in locked.requests("GET /token")]
+    own = "repository:acme/api:pull,push"
+    assert scopes == [[own], [own, "repository:acme/worker:pull"]]
+
+
+def test_an_identity_token_is_exchanged(locked: State, pushed: Push, login: Login) -> None:
+    """By OAuth2's POST; it never stands in an address."""
+    login(locked.address, auth="Z29tYWI6", identitytoken="refreshing")
+    locked.identity_tokens = {"refreshing"}
+    pushed()
+    assert locked.requests("POST /token") == ["POST /token 200"]
+
+
+def test_a_registry_token_is_sent_as_it_is(locked: State, pushed: Push, login: Login) -> None:
+    """No token server is asked."""
+    login(locked.address, registrytoken="ready")
+    locked.tokens["ready"] = ["acme/api:pull", "acme/api:push"]
+    pushed()
+    assert not locked.requests(".*/token")
+
+
+@pytest.mark.parametrize("basic", [True, False])
+def test_a_wrong_password_is_told(locked: State, pushed: Push, login: Login, *, basic: bool) -> None:
+    """With the file it came from and the command that mends it."""
+    login(locked.address, password="wrong-word")
+    locked.basic = basic
+    with pytest.raises(
+        RegistryError, match=r"refuses the login of user 'gomab' from .*config\.json"
+    ) as caught:
+        pushed()
+    assert str(caught.value).endswith(f"log in: docker login {locked.address}")
+    assert "wrong-word" not in str(caught.value)
+    assert len(locked.log) <= 3
+
+
+@pytest.mark.usefixtures("locked")
+def test_a_missing_login_is_told(pushed: Push) -> None:
+    """With the command that makes one."""
+    with pytest.raises(RegistryError, match=r"asks for a login, and there is none for it .*docker login"):
+        pushed()
+
+
+def test_an_entry_that_cannot_be_read_is_told(locked: State, pushed: Push, login: Login) -> None:
+    """It explains why there is no login."""
+    login(locked.address, auth="???")
+    with pytest.raises(RegistryError, match=r"there is none for it .*auth is not base64 of USER:PASSWORD"):
+        pushed()
+
+
+@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://localhost/", "", "https://u:p@h/"])
+def test_credentials_go_to_no_open_token_server(
+    locked: State, pushed: Push, login: Login, realm: str
+) -> None:
+    """A token server is spoken to over https, or on this machine."""
+    login(locked.address)
+    locked.fail("HEAD", answering(401, WWW_Authenticate=f'Bearer realm="{realm}",service="x"'), times=100)
+    with pytest.raises(RegistryError, match="as its token server, which is not encrypted"):
+        pushed()
+
+
+def test_an_unknown_kind_of_login_is_told(locked: State, pushed: Push) -> None:
+    """Such as Kerberos."""
+    locked.fail("HEAD", answering(401, WWW_Authenticate="Negotiate"))
+    with pytest.raises(RegistryError, match=r"a kind that is not known here \(negotiate\)"):
+        pushed()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (200, b"{}", "sent no token"),
+        (200, b'{"token": "two words"}', "sent no token"),
+        (200, b"<html></html>", "answered HTML"),
+        (404, b"", "cannot get a token from"),
+        (503, b"", "cannot get a token: it answered HTTP 503"),
+    ],
+)
+def test_a_broken_token_server_is_told(
+    locked: State, pushed: Push, login: Login, status: int, body: bytes, message: str
+) -> None:
+    """It is not the registry that fails."""
+    login(locked.address)
+    locked.fail("GET /token", answering(status, body), times=100)
+    with pytest.raises(RegistryError, match=message):
+        pushed()
+
+
+def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenClient, login: Login) -> None:
+    """The registry's own storage, say; it may be anybody's."""
+    login(locked.address)
+    locked.basic = True
+    with serving() as foreign:
+        locked.fail("HEAD .*/blobs/", answering(307, Location=f"http://{foreign.address}/v2/a/blobs/b"))
+        with opened(locked.address) as client:
+            repository = Repository(locked.address, "acme/api")
+            assert client.find_digest(repository, "v1") is None
+            assert client.has_blob(repository, "sha256:" + "0" * 64) is False
+        assert foreign.authorizations == [("/v2/a/blobs/b", "")]

@@ -1,0 +1,128 @@
+"""Proxies are taken from the environment, as other tools take them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.registry.proxy import is_loopback, proxy_for
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.transfer import Destination, push
+from gomab_tasks.registry.transport import trust
+from tests.conftest import Made
+from tests.registry.conftest import OpenClient
+from tests.registry.server import State
+
+PROXY = "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "::1", "[::1]"])
+def test_loopback_is_this_machine(host: str) -> None:
+    """All of 127.0.0.0/8."""
+    assert is_loopback(host)
+    assert proxy_for("https", host, 443, {"HTTPS_PROXY": PROXY}) is None
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "128.0.0.1", "::2", "127.0.0.1.example", ""])
+def test_others_are_not(host: str) -> None:
+    """However they begin."""
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": PROXY, "HTTP_PROXY": "http://other"}, PROXY),
+        ({"https_proxy": PROXY}, PROXY),
+        ({"HTTPS_PROXY": PROXY, "https_proxy": "http://other"}, PROXY),
+        ({"HTTPS_PROXY": "proxy.example:3128"}, PROXY),
+        ({"HTTP_PROXY": PROXY}, None),
+        ({"ALL_PROXY": PROXY}, PROXY),
+        ({"all_proxy": PROXY, "HTTPS_PROXY": " "}, PROXY),
+    ],
+)
+def test_variables(environment: dict[str, str], expected: str | None) -> None:
+    """By scheme, upper case first, ALL_PROXY last."""
+    assert proxy_for("https", "ghcr.io", 443, environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "host", "exempt"),
+    [
+        ("*", "ghcr.io", True),
+        ("ghcr.io", "ghcr.io", True),
+        ("ghcr.io", "pkg.ghcr.io", True),
+        ("ghcr.io", "notghcr.io", False),
+        (".ghcr.io", "pkg.ghcr.io", True),
+        (".ghcr.io", "ghcr.io", False),
+        ("*.ghcr.io", "pkg.ghcr.io", True),
+        ("a.example, GHCR.io ,", "ghcr.io", True),
+        ("ghcr.io:443", "ghcr.io", True),
+        ("ghcr.io:444", "ghcr.io", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("fd00::/8", "fd00::1", True),
+        ("fd00::1", "fd00::1", True),
+        ("10.0.0.0/99", "10.1.2.3", False),
+    ],
+)
+def test_exemptions(no_proxy: str, host: str, exempt: bool) -> None:  # noqa: FBT001 - a table's column
+    """NO_PROXY knows hosts, what is below them, networks and ports."""
+    found = proxy_for("https", host, 443, {"HTTPS_PROXY": PROXY, "no_proxy": no_proxy})
+    assert found == (None if exempt else PROXY)
+
+
+def test_an_unknown_kind_of_proxy_is_told() -> None:
+    """Without what may be a password in it."""
+    with pytest.raises(RegistryError, match="set HTTPS_PROXY to http://HOST:PORT") as caught:
+        proxy_for("https", "ghcr.io", 443, {"ALL_PROXY": "socks5://u:wonderland@proxy:1080"})
+    assert "wonderland" not in str(caught.value)
+
+
+def test_a_push_goes_through_the_proxy(
+    strict: State, opened: OpenClient, made: Made, environment: dict[str, str]
+) -> None:
+    """To a registry that is allowed plain HTTP; the proxy's own login goes to the proxy."""
+    environment["HTTP_PROXY"] = f"http://user:wonder%20land@{strict.address}"
+    registry = "registry.invalid:5000"
+    with opened(registry, plain_http=[registry]) as client:
+        push(client, made.layout, Destination(Repository(registry, "acme/api"), ("v1",)))
+    assert strict.tags["acme/api", "v1"] == made.index.digest
+    assert strict.requests("PUT http://registry.invalid:5000/v2/acme/api/manifests/v1 201")
+    expected = f"Basic {base64.b64encode(b'user:wonder land').decode()}"
+    assert set(strict.proxy_authorizations) == {expected}
+
+
+def test_a_proxy_that_refuses_is_told(strict: State, opened: OpenClient, environment: dict[str, str]) -> None:
+    """The strict registry knows no CONNECT, which TLS needs."""
+    environment["HTTPS_PROXY"] = f"http://{strict.address}"
+    with (
+        opened("registry.invalid") as client,
+        pytest.raises(RegistryError, match=r"the proxy for registry\.invalid does not serve it: .*501"),
+    ):
+        client.find_digest(Repository("registry.invalid", "a"), "v1")
+
+
+def test_plain_http_needs_permission(opened: OpenClient) -> None:
+    """Off loopback, TLS is spoken unless a registry is named."""
+    with opened("registry.invalid") as client:
+        assert client.session.url(Repository("registry.invalid", "a"), "") == "https://registry.invalid/v2/a/"
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_broken_ca_file_is_told(tmp_path: Path, variable: str) -> None:
+    """With the variable that names it."""
+    (tmp_path / "ca.pem").write_text("no certificate")
+    for name in ("ca.pem", "missing.pem"):
+        with pytest.raises(RegistryError, match=rf"{name}: cannot be read as CA certificates .*{variable}"):
+            trust({variable: str(tmp_path / name)}, None)
+
+
+def test_the_system_is_trusted_by_default() -> None:
+    """Or certifi, where the system has nothing."""
+    assert trust({}, None).cert_store_stats()["x509_ca"] > 0

@@ -1,0 +1,186 @@
+"""Pushing sends what is missing, in the right order, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from gomab_tasks.errors import RegistryError, VerificationError
+from gomab_tasks.oci.descriptor import INDEX, Layer
+from gomab_tasks.progress.events import Event
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.transfer import Destination, Pushed, push, push_content, read_content
+from tests.conftest import AMD64, Made
+from tests.registry.conftest import OpenClient
+from tests.registry.server import State, answering
+
+Push = Callable[..., Pushed]
+
+
+@pytest.fixture
+def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
+    """Push `made` to the strict registry with a new client, as each run does."""
+
+    def run(*tags: str, name: str = "acme/api", **options: object) -> Pushed:
+        destination = Destination(Repository(strict.address, name), tags, **options)  # type: ignore[arg-type]
+        with opened(strict.address) as client:
+            return push(client, made.layout, destination)
+
+    return run
+
+
+def test_a_push_leaves_the_very_bytes_of_the_layout(strict: State, pushed: Push, made: Made) -> None:
+    """Blobs, manifests and index are there, and the tags point to the index."""
+    result = pushed("v1", "v1.2")
+    assert strict.manifests["acme/api", made.index.digest] == (INDEX, made.layout.read_blob(made.index))
+    assert {digest for _, digest in strict.manifests} == {
+        made.index.digest,
+        *(manifest.digest for manifest in made.manifests),
+    }
+    assert strict.tags == {("acme/api", "v1"): made.index.digest, ("acme/api", "v1.2"): made.index.digest}
+    sizes = [len(content) for content in strict.blobs.values()]
+    assert (result.digest, result.moved, result.blobs) == (made.index.digest, ("v1", "v1.2"), 5)
+    assert (result.sent_blobs, result.mounted_blobs, result.sent_size) == (5, 0, sum(sizes))
+
+
+def test_the_index_comes_last(strict: State, pushed: Push) -> None:
+    """Whoever pulls a tag finds all that it leads to."""
+    pushed("v1")
+    sent = strict.requests("PUT")
+    assert [line.split("/")[4] for line in sent] == ["blobs"] * 5 + ["manifests"] * 3
+    assert sent[-1].startswith("PUT /v2/acme/api/manifests/v1 ")
+
+
+def test_each_blob_is_sent_once(strict: State, pushed: Push) -> None:
+    """Platforms share their first layer."""
+    pushed("v1")
+    assert len(strict.requests("POST")) == len(set(strict.requests("PUT .*/blobs/"))) == 5
+
+
+def test_without_tags_the_digest_alone_is_pushed(strict: State, pushed: Push, made: Made) -> None:
+    """The index can be pulled by digest."""
+    pushed()
+    assert ("acme/api", made.index.digest) in strict.manifests
+    assert not strict.tags
+    strict.log.clear()
+    pushed()
+    assert len(strict.log) == 1
+
+
+def test_a_repeated_push_asks_two_things(strict: State, pushed: Push) -> None:
+    """One look for the index, one for the tag; nothing is sent."""
+    pushed("v1")
+    strict.log.clear()
+    result = pushed("v1")
+    assert [line.split()[0] for line in strict.log] == ["HEAD", "HEAD"]
+    assert (result.moved, result.sent_blobs) == ((), 0)
+
+
+def test_a_new_tag_of_what_is_there_is_one_request_more(strict: State, pushed: Push, made: Made) -> None:
+    """Neither blobs nor manifests are looked for."""
+    pushed("v1")
+    strict.log.clear()
+    assert pushed("v1", "v2").moved == ("v2",)
+    assert [line.split()[0] for line in strict.log] == ["HEAD", "HEAD", "HEAD", "PUT"]
+    assert strict.tags["acme/api", "v2"] == made.index.digest
+
+
+def test_only_missing_blobs_are_sent(strict: State, pushed: Push, made: Made) -> None:
+    """What an earlier, broken push had sent is not sent again."""
+    pushed()
+    strict.manifests.clear()
+    lost = made.layers[AMD64][1].descriptor.digest
+    del strict.blobs["acme/api", lost]
+    strict.log.clear()
+    assert pushed("v1").sent_blobs == 1
+    assert len(strict.requests("POST")) == 1
+
+
+def test_blobs_of_a_sibling_are_mounted(strict: State, pushed: Push) -> None:
+    """No bytes are sent for what another repository of the registry has."""
+    pushed(name="acme/worker")
+    strict.log.clear()
+    result = pushed("v1", mounts=("acme/worker",))
+    assert (result.sent_blobs, result.mounted_blobs, result.sent_size) == (0, 5, 0)
+    assert not strict.requests("PUT .*/blobs/")
+
+
+def test_a_sibling_without_the_blobs_costs_no_further_request(strict: State, pushed: Push) -> None:
+    """The upload that the registry offers instead of the mount is used."""
+    assert pushed("v1", mounts=("acme/other",)).sent_blobs == 5
+    assert len(strict.requests("POST")) == 5
+
+
+def test_a_registry_that_refuses_mounts_gets_uploads(strict: State, pushed: Push) -> None:
+    """A sibling may be out of reach."""
+    strict.fail(r"POST .*mount=", answering(403), times=5)
+    assert pushed("v1", mounts=("acme/secret",)).sent_blobs == 5
+
+
+def test_an_immutable_tag_may_be_pushed_again(pushed: Push) -> None:
+    """The same digest is done."""
+    pushed("v1", immutable_tags=("v*",))
+    assert pushed("v1", immutable_tags=("v*",)).moved == ()
+
+
+def test_an_immutable_tag_never_moves(strict: State, pushed: Push, made: Made) -> None:
+    """It is an error before anything is sent."""
+    strict.manifests["acme/api", "sha256:" + "0" * 64] = (INDEX, b"{}")
+    strict.tags["acme/api", "v1"] = "sha256:" + "0" * 64
+    with pytest.raises(RegistryError, match=r"/acme/api:v1: is an immutable tag, and points to sha256:0000"):
+        pushed("dev", "v1", immutable_tags=("v*",))
+    assert not strict.requests("PUT|POST")
+    assert pushed("v1", immutable_tags=("release-*",)).moved == ("v1",)
+    assert strict.tags["acme/api", "v1"] == made.index.digest
+
+
+def test_a_tampered_layout_is_refused_before_anything_is_sent(
+    strict: State, pushed: Push, made: Made
+) -> None:
+    """Not even a question reaches the registry."""
+    path = made.layout.blob_path(made.layers[AMD64][1].descriptor.digest)
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(VerificationError, match="digest"):
+        pushed("v1")
+    assert not strict.log
+
+
+def test_a_registry_without_digests_in_its_answers_is_read_itself(strict: State, pushed: Push) -> None:
+    """Docker-Content-Digest is only a SHOULD; the content tells then."""
+    pushed("v1")
+    strict.fail("HEAD .*/manifests/v1", answering(200))
+    assert pushed("v1").moved == ()
+    assert strict.requests("GET .*/manifests/v1")
+
+
+def test_a_blob_that_shrinks_while_it_is_sent_is_no_registry_error(
+    strict: State, opened: OpenClient, made: Made
+) -> None:
+    """The upload ends at once instead of waiting for bytes that never come."""
+    content = read_content(made.layout, made.index)
+    path = made.layout.blob_path(made.layers[AMD64][1].descriptor.digest)
+    path.write_bytes(b"")
+    with opened(strict.address) as client, pytest.raises(VerificationError, match="became shorter"):
+        push_content(client, content, Destination(Repository(strict.address, "acme/api")))
+
+
+def test_a_single_manifest_can_be_pushed(strict: State, opened: OpenClient, made: Made) -> None:
+    """Without an index."""
+    content = read_content(made.layout, made.manifests[0])
+    with opened(strict.address) as client:
+        push_content(client, content, Destination(Repository(strict.address, "acme/api"), ("one",)))
+    assert strict.tags["acme/api", "one"] == made.manifests[0].digest
+    assert len(strict.blobs) == 3
+
+
+def test_progress_is_one_step(strict: State, opened: OpenClient, made: Made, known: dict[str, Layer]) -> None:
+    """It names the image, and ends with what was pushed."""
+    events: list[Event] = []
+    destination = Destination(Repository(strict.address, "acme/api"), ("v1",))
+    with opened(strict.address) as client:
+        push(client, made.layout, destination, known=known, emit=events.append, image="api")
+    assert {(event.step, event.subject) for event in events} == {("push", "api")}
+    assert [events[0].kind, events[1].kind, events[-1].kind] == ["started", "progressed", "finished"]
+    assert " of " in events[1].text
+    assert events[-1].text.startswith(made.index.digest)

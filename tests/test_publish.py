@@ -1,0 +1,168 @@
+"""Images leave for a real registry exactly as they lie on disk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import NotMeasurableError, RegistryError, SettingsError, VerificationError
+from gomab_tasks.project import open_project
+from gomab_tasks.tasks.images import image, images
+from gomab_tasks.tasks.publish import push
+
+Module = Callable[[str], Path]
+Tool = Callable[[str], Path]
+
+TABLE = """
+[tool.gomab]
+platforms = ["linux/amd64", "linux/arm64"]
+"""
+
+
+@pytest.fixture
+def two(module: Module) -> Path:
+    """Give a project of two images, built."""
+    root = module("two-mains")
+    (root / "pyproject.toml").write_text(TABLE)
+    images(open_project(root))
+    return root
+
+
+@pytest.fixture
+def place(registry: str, request: pytest.FixtureRequest) -> str:
+    """Give the beginning of repositories that no other test uses."""
+    name = "".join(letter for letter in request.node.name.lower() if letter.isalnum())
+    return f"{registry}/{name[:60]}"
+
+
+def _digest(crane: Path, reference: str) -> str:
+    done = subprocess.run([crane, "digest", reference], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.tool("skopeo")
+def test_what_is_pulled_back_is_the_same(two: Path, place: str, tool: Tool, tmp_path: Path) -> None:
+    """Index, platforms and blobs come back byte for byte; both tags name the index."""
+    result = push(open_project(two), repository=f"{place}/{{image}}", tag=("v1", "v1.2"))
+    assert [one.image for one in result.images] == ["api", "worker"]
+    for one in result.images:
+        layout = two / "build/gomab/images" / one.image
+        for tag in ("v1", "v1.2"):
+            back = tmp_path / f"{one.image}-{tag}"
+            source = f"docker://{one.repository}:{tag}"
+            command = ["copy", "-q", "--all", "--preserve-digests", "--src-tls-verify=false", source]
+            subprocess.run([tool("skopeo"), *command, f"oci:{back}:x"], check=True)
+            blobs = {path.name: path.read_bytes() for path in (back / "blobs/sha256").iterdir()}
+            ours = {path.name: path.read_bytes() for path in (layout / "blobs/sha256").iterdir()}
+            assert blobs == ours
+        assert one.references[1] == f"{one.repository}:v1.2@{one.digest}"
+
+
+def test_a_second_push_sends_nothing(two: Path, place: str) -> None:
+    """What is there is not sent; blobs of siblings and of earlier repositories are mounted."""
+    first = push(open_project(two), repository=f"{place}/{{image}}", tag=("v1",))
+    assert [one.mounted_blobs > 0 for one in first.images] == [False, True]
+    again = push(open_project(two), repository=f"{place}/{{image}}", tag=("v1",))
+    assert [(one.sent_blobs, one.mounted_blobs) for one in again.images] == [(0, 0), (0, 0)]
+    other = push(open_project(two), repository=f"{place}-other/{{image}}", tag=("v1",))
+    assert [(one.sent_blobs, one.mounted_blobs) for one in other.images] == [
+        (0, one.blobs) for one in other.images
+    ]
+
+
+def test_a_repository_that_names_an_image_is_for_that_one(two: Path, place: str) -> None:
+    """Two images never go to one place; the last word of a repository may choose one of them."""
+    (only,) = push(open_project(two), repository=f"{place}/api", tag=("v1",)).images
+    assert (only.image, only.repository) == ("api", f"{place}/api")
+    with pytest.raises(SettingsError, match=r"one place for the images api, worker; write \{image\}"):
+        push(open_project(two), repository=place, tag=("v1",))
+    settings = {"image": {"repository": f"{place}/both", "tags": ["v1"]}}
+    with pytest.raises(SettingsError, match=r"images api and worker both go to .*/both:v1"):
+        push(open_project(two, settings=settings))
+
+
+def test_an_immutable_tag_stays(module: Module, place: str, tool: Tool) -> None:
+    """The same digest is done; another is refused, and the tag stays where it was."""
+    root = module("hello")
+    settings = {"image": {"immutable-tags": ["v*"], "repository": f"{place}/hello"}}
+    digest = images(open_project(root)).images[0].digest
+    push(open_project(root, settings=settings), tag=("v1",))
+    push(open_project(root, settings=settings), tag=("v1",))
+    images(open_project(root, settings={"image": {"args": ["other"]}}))
+    with pytest.raises(RegistryError, match="v1: is an immutable tag"):
+        push(open_project(root, settings=settings), tag=("latest", "v1"))
+    assert _digest(tool("crane"), f"{place}/hello:v1") == digest
+
+
+def test_a_layout_that_is_not_the_table_is_refused(module: Module, place: str) -> None:
+    """A partial layout is pushed only with the `--arch` that it was built with."""
+    root = module("hello")
+    images(open_project(root), arch=("arm64",))
+    with pytest.raises(SettingsError, match="was built for linux/arm64, but the table lists linux/amd64"):
+        push(open_project(root), repository=f"{place}/hello", tag=("v1",))
+    (one,) = push(open_project(root), repository=f"{place}/hello", tag=("v1",), arch=("arm64",)).images
+    assert [platform.platform for platform in one.platforms] == ["linux/arm64"]
+
+
+def test_platforms_go_alone_by_digest(module: Module, place: str, tool: Tool) -> None:
+    """After `image --arch`, that platform is pushed without a tag, and no template is asked for one."""
+    root = module("hello")
+    made = image(open_project(root), arch=("arm64",)).images[0]
+    (one,) = push(open_project(root), repository=f"{place}/hello", arch=("arm64",)).images
+    assert (one.digest, one.tags) == (made.digest, ())
+    assert _digest(tool("crane"), f"{place}/hello@{made.digest}") == made.digest
+
+
+def test_push_never_builds(module: Module, place: str) -> None:
+    """Without images there is nothing to push, and a damaged one is refused before a byte is sent."""
+    root = module("hello")
+    with pytest.raises(NotMeasurableError, match="build them: gomab images"):
+        push(open_project(root), repository=f"{place}/hello")
+    images(open_project(root))
+    blobs = root / "build/gomab/images/hello/blobs/sha256"
+    largest = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[-1] ^= 1
+    largest.write_bytes(content)
+    with pytest.raises(VerificationError, match=largest.name):
+        push(open_project(root), repository=f"{place}/hello", tag=("v1",))
+
+
+def test_missing_values_name_the_cure(module: Module) -> None:
+    """No repository, a wrong one, a wrong tag: each says what to write."""
+    root = module("hello")
+    images(open_project(root))
+    with pytest.raises(SettingsError, match="has no repository to go to; set repository in"):
+        push(open_project(root))
+    with pytest.raises(SettingsError, match="write it without 'https://'"):
+        push(open_project(root), repository="https://ghcr.io/acme/hello")
+    with pytest.raises(SettingsError, match=r"tag 'a b'"):
+        push(open_project(root), repository="localhost:1/hello", tag=("a b",))
+
+
+def test_github_actions_gets_outputs(module: Module, place: str, tmp_path: Path) -> None:
+    """The digest is there for later steps, and the summary names what was pushed."""
+    root = module("hello")
+    images(open_project(root))
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    variables = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary), "HOME": str(tmp_path)}
+    project = open_project(root, environment=variables)
+    (one,) = push(project, repository=f"{place}/hello", tag=("v1",)).images
+    assert one.digest in output.read_text()
+    assert "digest-hello<<" in output.read_text()
+    assert one.digest in summary.read_text()
+
+
+def test_the_result_is_json(
+    gomab: Callable[..., subprocess.CompletedProcess[str]], two: Path, place: str
+) -> None:
+    """stdout is one document with digests and what was sent."""
+    done = gomab(two, "push", "--repository", f"{place}/{{image}}", "--tag", "v1", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)["result"]["images"]
+    assert [one["tags"] for one in result] == [["v1"], ["v1"]]
+    assert all(one["sent_size"] > 0 for one in result)
