@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,9 @@ class Capacity:
         return cls(side_by_side, divide(cores, machine.memory(), side_by_side))
 
 
-def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then) -> None:
+def run_builds(
+    project: Project, facts: Facts, plan: Plan, jobs: int, then: Then, announced: Iterable[Event] = ()
+) -> None:
     """Compile and verify for every platform of the plan, and hand each build to `then`.
 
     A build's programs are locked from before the compiler starts until `then`
@@ -45,6 +47,7 @@ def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then
 
     Args:
         jobs: how many cores to use; 0 is all that this process may use.
+        announced: the steps that `then` will take, for whoever shows progress.
 
     Raises what the first failing platform raised, with equal failures of other
     platforms said once.
@@ -52,6 +55,8 @@ def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then
     capacity = Capacity.of(jobs, len(plan.builds))
     for planned in plan.builds:
         project.emit(Event("planned", "compile", planned.build.subject, str(planned.build.platform)))
+    for event in announced:
+        project.emit(event)
     site = Site(project.processes, facts.toolchain, facts.module.folder, capacity.share)
     outcomes = run_all(
         [functools.partial(_run_one, project, site, planned, then) for planned in plan.builds],
@@ -62,6 +67,7 @@ def run_builds(project: Project, facts: Facts, plan: Plan, jobs: int, then: Then
 
 
 def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) -> None:
+    project.processes.check()  # or a build that waited for its turn would seem to begin after Ctrl-C
     lock = project.out / "locks" / f"{planned.build.output.name}.lock"
     with files.locked(lock, project.processes.check):
         _compile(project, site, planned.build)
@@ -69,13 +75,13 @@ def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) ->
 
 
 def _compile(project: Project, site: Site, build: Build) -> None:
-    before = _stamps(build)
+    before = _inodes(build)
     with step(project.emit, "compile", build.subject, build.platform) as running:
         go_build(site, build, _log(project, build), running.progress)
         for main in build.mains:
             verify_binary(build.program(main), main.name, build.platform)
         total = sum(build.program(main).stat().st_size for main in build.mains)
-        running.result = "unchanged" if _stamps(build) == before else mebibytes(total)
+        running.result = "unchanged" if _inodes(build) == before else mebibytes(total)
 
 
 def _log(project: Project, build: Build) -> Path:
@@ -84,11 +90,10 @@ def _log(project: Project, build: Build) -> Path:
     return project.out / "logs" / f"{programs[:100]}-{build.output.name.replace('_', '-')}.txt"
 
 
-def _stamps(build: Build) -> list[tuple[int, int] | None]:
-    """Note the programs' times: Go leaves a program alone when nothing in it has changed."""
+def _inodes(build: Build) -> list[int | None]:
+    """Note which files the programs are: Go touches one that is up to date, and replaces any other."""
     paths = [build.program(main) for main in build.mains]
-    statuses = [path.stat() if path.exists() else None for path in paths]
-    return [(status.st_mtime_ns, status.st_ino) if status else None for status in statuses]
+    return [path.stat().st_ino if path.exists() else None for path in paths]
 
 
 def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[Exception | None]) -> None:

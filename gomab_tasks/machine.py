@@ -1,4 +1,4 @@
-"""Tell what share of the machine this run may use.
+"""Tell what the machine is, and what share of it this run may use.
 
 Containers and CI runners give a process less than the machine has, through
 control groups; a build sized for the whole machine is killed or throttled.
@@ -11,8 +11,22 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from gomab_tasks.platforms import Platform, PlatformError
+
+# What uname calls them, where neither Go nor OCI does.
+_UNAME = {"armv8l": "arm/v7", "armv7l": "arm/v7", "armv6l": "arm/v6", "loongarch64": "loong64"}
 _CGROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIP = Path("/proc/self/cgroup")
 _NO_LIMIT = 1 << 60
+
+
+def platform() -> Platform | None:
+    """Give the platform whose programs this machine runs by itself; none for one unknown to Go."""
+    system, machine = os.uname().sysname, os.uname().machine
+    try:
+        return Platform.parse(f"{system}/{_UNAME.get(machine, machine)}")
+    except PlatformError:
+        return None
 
 
 def cores() -> int:
@@ -48,7 +62,7 @@ def _memory_limits() -> Iterator[int]:
 
 def _folders(controller: str) -> Iterator[Path]:
     """Give this process's group and all above it, in cgroup v2 and v1 (cgroups(7))."""
-    for line in _read(Path("/proc/self/cgroup")).splitlines():
+    for line in _read(_MEMBERSHIP).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue

@@ -28,7 +28,14 @@ def download_modules(project: Project, facts: Facts) -> DownloadResult:
         return DownloadResult(downloaded=False, reason="downloaded before, nothing has changed")
     with step(project.emit, "download") as running:
         scratch = project.prepare_output()
-        download(project.processes, facts.toolchain, facts.module, scratch, running.progress)
+        download(
+            project.processes,
+            facts.toolchain,
+            facts.module,
+            scratch,
+            env=project.settings.shared.go.env,
+            on_line=running.progress,
+        )
     files.write(stamp, wanted)
     return DownloadResult(downloaded=True, reason="downloaded")
 

@@ -8,6 +8,9 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 
+# The system may hand a signal to any thread; its handler then waits until the main thread wakes.
+_WAKE_SECONDS = 0.1
+
 
 def run_all(
     functions: Sequence[Callable[[], Result]], workers: int, stop: Callable[[], None]
@@ -18,13 +21,18 @@ def run_all(
     platform in one run. When this thread is interrupted, `stop` is called to
     make the running functions end, nothing further starts, and the interruption
     goes on once all have ended.
+
+    Even one function gets a thread of its own: Python runs signal handlers in
+    the main thread, between any two lines, where an exception could leave a
+    child or a temporary file behind.
     """
-    if len(functions) == 1:
-        return [_outcome(functions[0])]
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(_outcome, function) for function in functions]
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        futures: list[Future[Result | Exception]] = []
         try:
-            wait(futures)
+            for function in functions:
+                futures.append(pool.submit(_outcome, function))  # noqa: PERF401 - kept when interrupted
+            while wait(futures, _WAKE_SECONDS).not_done:
+                pass
         except BaseException:
             _cancel(futures)
             stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 from gomab_tasks import platforms
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
-from gomab_tasks.golang.compile import Build, Flags
+from gomab_tasks.golang.compile import Build, Flags, link_flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.platforms import Platform, PlatformError
 from gomab_tasks.settings import Group, Settings
@@ -78,9 +78,12 @@ class Plan:
 def select(arch: Iterable[str], settings: Settings) -> Selection:
     """Read `--arch`: from the table where it lists the platform, else added for this run.
 
+    A word without a variant means the platform of the table that has none, else
+    all of its architecture.
+
     Raises `SettingsError` for a name that Go or OCI does not know.
     """
-    words = [word for text in arch for word in text.split(",") if word.strip()]
+    words = [word for text in arch for word in (list(filter(str.strip, text.split(",")))) or [text]]
     table = settings.platforms
     chosen: list[Platform] = []
     problems: list[str] = []
@@ -89,7 +92,7 @@ def select(arch: Iterable[str], settings: Settings) -> Selection:
             chosen += table
             continue
         try:
-            chosen.append(platforms.select(word))
+            chosen += _choose(word, table)
         except PlatformError as error:
             problems.append(f"--arch {error}")
     if problems:
@@ -106,6 +109,16 @@ def make_plan(
     Raises `SettingsError` for platforms that Go cannot link without cgo, and
     for two images that would be published under one name.
     """
+    images = plan_images(settings, facts, selection)
+    flags = {image.name: flags_of(image, templates) for image in images}
+    return Plan(images, tuple(_plan_builds(images, flags, out / "bin")), selection.added)
+
+
+def plan_images(settings: Settings, facts: Facts, selection: Selection) -> tuple[ImagePlan, ...]:
+    """Say what each image is; needs no value of a template.
+
+    Raises `SettingsError` as `make_plan` does.
+    """
     groups = {name: settings.images.get(name, settings.shared) for name in facts.mains}
     images = tuple(
         ImagePlan(name, group, facts.mains[name], selection.of(group.platforms), group.platforms)
@@ -113,8 +126,7 @@ def make_plan(
     )
     _check_platforms(images)
     _check_references(images)
-    flags = {image.name: flags_of(image, templates) for image in images}
-    return Plan(images, tuple(_plan_builds(images, flags, out / "bin")), selection.added)
+    return images
 
 
 def require_linux(plan: Plan) -> None:
@@ -127,14 +139,28 @@ def require_linux(plan: Plan) -> None:
         )
 
 
+def _choose(word: str, table: Sequence[Platform]) -> Sequence[Platform]:
+    named = platforms.select(word)
+    says_variant = word.strip().lower().rpartition("/")[2] != named.architecture
+    if named in table or says_variant:
+        return (named,)
+    alike = [p for p in table if (p.os, p.architecture) == (named.os, named.architecture)]
+    return alike or (named,)
+
+
 def flags_of(image: ImagePlan, templates: Templates) -> Flags:
-    """Turn an image's go settings into flags, templates filled."""
+    """Turn an image's go settings into flags, templates filled.
+
+    Raises `SettingsError` for values that cannot be looked up or handed to Go.
+    """
     go = image.group.go
     variables = {
         name: templates.fill(value, f"go.variables.{name}", image.name)
         for name, value in go.variables.items()
     }
-    return Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp)
+    flags = Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp)
+    link_flags(flags)  # what it refuses is said before anything is downloaded
+    return flags
 
 
 def _plan_builds(
@@ -142,25 +168,25 @@ def _plan_builds(
 ) -> Iterator[PlannedBuild]:
     for platform in dict.fromkeys(platform for image in images for platform in image.platforms):
         wanted = [image for image in images if platform in image.platforms]
-        for name, members in _share_builds(platform, wanted, flags).items():
+        for name, members in share_builds(platform.slug, wanted, flags).items():
             mains = {main.name: main for image in members for main in image.mains}
             build = Build(platform, tuple(mains.values()), flags[members[0].name], folder / name)
             yield PlannedBuild(build, tuple(image.name for image in members))
 
 
-def _share_builds(
-    platform: Platform, images: Sequence[ImagePlan], flags: Mapping[str, Flags]
+def share_builds(
+    name: str, images: Iterable[ImagePlan], flags: Mapping[str, Flags]
 ) -> dict[str, list[ImagePlan]]:
-    """Group images that one `go build` can serve, by its output folder's name.
+    """Group images that one `go build` can serve: `name`, or `name+IMAGE` -> images.
 
     One for three programs costs half of three. A program with other flags, or
-    with the name of another program, goes into a folder of its image's own.
+    with the name of another program, goes into a build of its image's own.
     """
     groups: dict[str, list[ImagePlan]] = {}
     for image in images:
-        shared = groups.setdefault(platform.slug, [])
+        shared = groups.setdefault(name, [])
         fits = all(flags[other.name] == flags[image.name] and _coexist(other, image) for other in shared)
-        (shared if fits else groups.setdefault(f"{platform.slug}+{image.name}", [])).append(image)
+        (shared if fits else groups.setdefault(f"{name}+{image.name}", [])).append(image)
     return groups
 
 

@@ -67,6 +67,7 @@ _ARCHITECTURE_ALIASES = {
     "armhf": "arm/v7",
     "armel": "arm/v6",
 }
+_ARCHITECTURES = frozenset(name for names in GO_ARCHITECTURES.values() for name in names)
 _OS_ALIASES = {"macos": "darwin"}
 _UNSAID = {"amd64": ("v1",), "arm64": ("v8", "v8.0")}
 
@@ -173,6 +174,10 @@ def _normal_variant(text: str, architecture: str, variant: str) -> str:
 def _advice(parts: list[str]) -> str:
     form = "write os/architecture/variant as OCI does"
     guess = _nearest(parts)
+    match parts:
+        case [os, architecture] | [os, architecture, _] if all(parts) and os in GO_ARCHITECTURES:
+            if guess is None or architecture in _ARCHITECTURES:
+                return f"on {os} Go builds for {', '.join(GO_ARCHITECTURES[os])}"
     return f"{form}: '{guess}'" if guess else f"{form}, for example 'linux/arm64'"
 
 
@@ -188,7 +193,7 @@ def _nearest(parts: list[str]) -> str | None:
         for architecture in GO_ARCHITECTURES[os]
         for spelling, name in _spellings(architecture).items()
     }
-    match = difflib.get_close_matches("".join(rest), spellings, 1, 0.6)
+    match = difflib.get_close_matches("".join(rest), spellings, 1, 0.75)
     return f"{os}/{spellings[match[0]]}" if match else None
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+import shlex
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.process import Processes
+from gomab_tasks.settings.template import fill_template
 
-_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _SHORT = 12
 
 
 class Templates:
-    """Fill templates for one project; git is asked at most once for each thing."""
+    """Fill templates for one project; git is asked at most once for each thing.
+
+    `_git_sha` and the other methods named after them give the values of the
+    fields that settings/template.py declares.
+    """
 
     def __init__(self, processes: Processes, folder: Path) -> None:
         self._processes = processes
@@ -35,41 +39,53 @@ class Templates:
         Raises `SettingsError` when a field has no value here, with the cure.
         """
 
-        def value(match: re.Match[str]) -> str:
-            if match[0] in ("{{", "}}"):
-                return match[0][0]
-            return self._value(match[1], where, image)
+        def value(field: str) -> str:
+            try:
+                return image if field == "image" else self._look_up(field)
+            except ToolError as error:
+                raise SettingsError(f"{where}: {{{field}}} has no value: {error}") from None
 
-        return _FIELD.sub(value, text)
+        return fill_template(text, value)
 
-    def _value(self, field: str, where: str, image: str) -> str:
-        if field == "image":
-            return image
+    def _look_up(self, field: str) -> str:
         if field.startswith("env."):
-            return self._variable(field.removeprefix("env."), where)
-        try:
-            return self._git_fields[field]()
-        except KeyError:
-            raise SettingsError(f"{where}: no field {{{field}}}") from None
-        except ToolError as error:
-            raise SettingsError(f"{where}: {{{field}}} has no value: {error}") from None
+            return self._variable(field.removeprefix("env."))
+        value: str = getattr(self, f"_{field.replace('.', '_')}")()
+        return value
 
-    def _variable(self, name: str, where: str) -> str:
+    def _variable(self, name: str) -> str:
         try:
             return self._processes.environment[name]
         except KeyError:
-            raise SettingsError(f"{where}: {{env.{name}}} has no value: set the variable {name}") from None
+            raise ToolError(f"set the variable {name}") from None
 
-    @property
-    def _git_fields(self) -> Mapping[str, Callable[[], str]]:
-        return {
-            "git.sha": lambda: self._revision + self._dirty,
-            "git.short": lambda: self._revision[:_SHORT] + self._dirty,
-            "git.tag": lambda: self._tag() + self._dirty,
-            "git.describe": lambda: self._describe() + self._dirty,
-            "git.branch": self._branch,
-            "version": lambda: self._describe().removeprefix("v") + self._dirty,
-        }
+    def _git_sha(self) -> str:
+        return self._revision + self._dirty
+
+    def _git_short(self) -> str:
+        return self._revision[:_SHORT] + self._dirty
+
+    def _git_tag(self) -> str:
+        tag = self._describe("--exact-match")
+        if not tag:
+            self._require_history()
+            raise ToolError("the commit has no tag; git tag vX.Y.Z")
+        return tag + self._dirty
+
+    def _git_describe(self) -> str:
+        description = self._describe(f"--abbrev={_SHORT}")
+        if not description:
+            self._require_history()
+        return (description or self._revision[:_SHORT]) + self._dirty
+
+    def _version(self) -> str:
+        return self._git_describe().removeprefix("v")
+
+    def _git_branch(self) -> str:
+        branch = self._git("branch", "--show-current")
+        if not branch:
+            raise ToolError("HEAD is on no branch; check one out, or use {env.…} of the CI system")
+        return branch
 
     @functools.cached_property
     def _revision(self) -> str:
@@ -79,36 +95,34 @@ class Templates:
     def _dirty(self) -> str:
         return "-dirty" if self._git("status", "--porcelain") else ""
 
-    def _describe(self) -> str:
-        return self._git("describe", "--tags", "--always", f"--abbrev={_SHORT}")
-
-    def _tag(self) -> str:
+    def _describe(self, *words: str) -> str:
+        """Give what git says of tags, empty where it finds none."""
+        revision = self._revision  # outside git, and without a commit, this says why
         try:
-            return self._git("describe", "--tags", "--exact-match", "HEAD")
+            return self._git("describe", "--tags", *words, revision)
         except ToolError:
-            shallow = self._git("rev-parse", "--is-shallow-repository") == "true"
-            cure = "fetch tags and history: git fetch --tags --unshallow" if shallow else "git tag vX.Y.Z"
-            raise ToolError(f"the commit has no tag; {cure}") from None
+            return ""
 
-    def _branch(self) -> str:
-        try:
-            return self._git("symbolic-ref", "--short", "HEAD")
-        except ToolError:
-            raise ToolError("HEAD is on no branch; check one out, or use {env.…} of the CI system") from None
+    def _require_history(self) -> None:
+        """Refuse to call a tag missing where history was cut off, as CI systems do."""
+        if self._git("rev-parse", "--is-shallow-repository") == "true":
+            raise ToolError("this clone is shallow and has no tag; git fetch --tags --unshallow")
 
     @functools.cache  # noqa: B019 - one object lives for one run
     def _git(self, *words: str) -> str:
-        completed = self._processes.run(["git", *words], cwd=self._folder)
+        # In C, since messages are matched below.
+        completed = self._processes.run(["git", *words], cwd=self._folder, env={"LC_ALL": "C"})
         if completed.code:
             raise ToolError(_explain(completed.stderr.strip()))
         return completed.stdout.strip()
 
 
 def _explain(words: str) -> str:
-    if "dubious ownership" in words:
-        return "git does not trust this folder's owner; git config --global --add safe.directory FOLDER"
+    if distrusted := re.search(r"dubious ownership in repository at '(.+)'", words):
+        folder = shlex.quote(distrusted[1])
+        return f"git does not trust this folder's owner; git config --global --add safe.directory {folder}"
     if "not a git repository" in words:
         return "this is no git repository; git init and commit, or set the key to a fixed value"
-    if "Needed a single revision" in words or "unknown revision" in words:
+    if "Needed a single revision" in words:
         return "there is no commit yet; git commit"
     return f"git says: {words}"

@@ -66,7 +66,9 @@ def test_parse(text: str, name: str) -> None:
         ("", "is ''; write os/architecture/variant as OCI does, for example 'linux/arm64'"),
         ("linux//v7", "is 'linux//v7'; write os/architecture/variant as OCI does, for example 'linux/arm64'"),
         ("linux/arm/v7/x", "is 'linux/arm/v7/x'; write os/architecture/variant as OCI does"),
-        ("darwin/s390x", "is 'darwin/s390x'; write os/architecture/variant as OCI does"),
+        ("darwin/s390x", "is 'darwin/s390x'; on darwin Go builds for amd64, arm64"),
+        ("linux/sparc64", "is 'linux/sparc64'; on linux Go builds for 386, amd64, arm,"),
+        ("plan9/arm64", "is 'plan9/arm64'; on plan9 Go builds for 386, amd64, arm"),
         ("linux/arm/v8", "is 'linux/arm/v8'; variants of arm: v7, v6, v5"),
         ("linux/amd64/v5", "is 'linux/amd64/v5'; variants of amd64: v1, v2, v3, v4"),
         ("linux/ppc64le/power9", "ppc64le has no OCI variants; set its level through go.env"),
@@ -104,7 +106,7 @@ def test_select(text: str, name: str) -> None:
         ("arm7", "is 'arm7'; write os/architecture/variant as OCI does: 'linux/arm/v7'"),
         (" ARM7 ", "is ' ARM7 '; write"),
         ("windows", "is 'windows'; write"),
-        ("sparc", "is 'sparc'; write"),
+        ("sparc", "is 'sparc'; on linux Go builds for 386,"),
     ],
 )
 def test_select_refuses(text: str, message: str) -> None:

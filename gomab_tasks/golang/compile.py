@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.errors import CompileError
+from gomab_tasks.errors import CompileError, SettingsError, StorageError
 from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.golang.toolchain import Toolchain
@@ -25,6 +25,7 @@ _MIB = 1024 * 1024
 # The largest compile of that service stayed under this without any collection.
 _MEMORY_WITHOUT_GC = 2500 * _MIB
 _SHARE_OF_MEMORY = 0.75
+_NO_ROOM = re.compile("no space left on device|disk quota exceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Flags:
     """Hold what decides the code of a program besides its sources.
 
     Attributes:
+        gcflags: for Go's -gcflags; an item that begins with `-` goes on with the
+            item before it, any other begins with a pattern of packages.
         ldflags: fragments of Go's -ldflags text, joined by spaces.
         variables: `-X` values by `importpath.name`.
         env: further variables, GOEXPERIMENT for example.
@@ -61,8 +64,7 @@ class Build:
 
     def program(self, main: MainPackage) -> Path:
         """Give where `go build` puts a program."""
-        suffix = {"windows": ".exe", "js": ".wasm", "wasip1": ".wasm"}.get(self.platform.os, "")
-        return self.output / (main.name + (suffix if suffix == ".exe" else ""))
+        return self.output / (f"{main.name}.exe" if self.platform.os == "windows" else main.name)
 
 
 class BuildFailedError(CompileError):
@@ -76,6 +78,11 @@ class BuildFailedError(CompileError):
     def __init__(self, lines: tuple[str, ...], seconds: float, log: Path) -> None:
         self.lines, self.seconds, self.log = lines, seconds, log
         super().__init__(f"go build failed after {seconds:.1f} s: " + "\n".join([*lines, f"Log: {log}"]))
+
+    @property
+    def summary(self) -> str:
+        """What Go said first, which is the same for each platform that fails alike."""
+        return self.lines[0] if self.lines else f"go build failed; log: {self.log}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +100,18 @@ def divide(cores: int, memory: int, side_by_side: int) -> Share:
 
 
 def arguments(build: Build, toolchain: Toolchain, compilers: int) -> list[str]:
-    """Give the words after `go`; output and packages last."""
+    """Give the words after `go`; output and packages last.
+
+    Raises `SettingsError` as `link_flags` does.
+    """
     flags = build.flags
     words = ["build", "-trimpath", f"-buildvcs={str(flags.vcs_stamp).lower()}", f"-p={compilers}"]
     if flags.tags:
         words.append(f"-tags={','.join(flags.tags)}")
-    words += [f"-gcflags={flag}" for flag in flags.gcflags]
+    words += [f"-gcflags={flag}" for flag in _by_pattern(flags.gcflags)]
     if drops_dwarf(flags, toolchain):
         words.append("-gcflags=all=-dwarf=false")
-    words.append(f"-ldflags={_ldflags(flags)}")
+    words.append(f"-ldflags={link_flags(flags)}")
     return [*words, f"-o={build.output}/", *(main.import_path for main in build.mains)]
 
 
@@ -111,8 +121,25 @@ def drops_dwarf(flags: Flags, toolchain: Toolchain) -> bool:
     Only where no gcflags are set: a second -gcflags for the same packages
     would replace the first without a word.
     """
-    stripped = bool({"-w", "-s", "-w=true", "-s=true"} & set(" ".join(flags.ldflags).split()))
-    return stripped and not flags.gcflags and "-gcflags" not in toolchain.env.get("GOFLAGS", "")
+    replaceable = flags.gcflags or "-gcflags" in _goflags(flags, toolchain)
+    return _strips_dwarf(flags.ldflags) and not replaceable
+
+
+def replaced_flags(flags: Flags, toolchain: Toolchain) -> list[str]:
+    """Name the flags of GOFLAGS that have no effect: of two, Go takes the command line's alone."""
+    own = {"-ldflags": True, "-tags": bool(flags.tags), "-gcflags": bool(flags.gcflags)}
+    given = re.findall(r"(?:^|\s)['\"]?-?(-\w+)", _goflags(flags, toolchain))
+    return [name for name in dict.fromkeys(given) if own.get(name)]
+
+
+def link_flags(flags: Flags) -> str:
+    """Give the text of -ldflags, `-X` and its values at the end.
+
+    Raises `SettingsError` for a value that holds both kinds of quotes: Go knows
+    both, but no escapes (cmd/internal/quoted).
+    """
+    variables = [f"-X {_quote(name, value)}" for name, value in sorted(flags.variables.items())]
+    return " ".join([*flags.ldflags, *variables])
 
 
 def environment(build: Build, share: Share, temporary: Path, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +149,7 @@ def environment(build: Build, share: Share, temporary: Path, inherited: Mapping[
     runs elsewhere, unless the user tuned it.
     """
     variables = {**build.flags.env, **build.platform.go_env(), "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)}
-    if "GOGC" not in inherited and "GOMEMLIMIT" not in inherited:
+    if not {"GOGC", "GOMEMLIMIT"} & {*inherited, *build.flags.env}:
         enough = share.memory >= _MEMORY_WITHOUT_GC
         limit = min(share.memory, _MEMORY_WITHOUT_GC) // _MIB
         variables |= {"GOGC": "off" if enough else "400", "GOMEMLIMIT": f"{max(limit, 256)}MiB"}
@@ -145,7 +172,7 @@ def go_build(site: Site, build: Build, log: Path, on_line: Callable[[str], None]
     The temporary folder lies beside the output, so that Go renames what it
     linked instead of copying it, and is gone afterwards even if Go is killed.
 
-    Raises `CompileError` with the compiler's own lines.
+    Raises `CompileError` with the compiler's own lines, `StorageError` where a disk is full.
     """
     with files.storage_errors(build.output):
         build.output.mkdir(parents=True, exist_ok=True)
@@ -158,23 +185,54 @@ def go_build(site: Site, build: Build, log: Path, on_line: Callable[[str], None]
         )
     files.write(log, completed.stderr)
     if completed.code:
+        _require_room(completed, build, site.toolchain)
         raise _failure(completed, log)
     return completed
 
 
-def _ldflags(flags: Flags) -> str:
-    variables = [f"-X {_quote(f'{name}={value}')}" for name, value in sorted(flags.variables.items())]
-    return " ".join([*flags.ldflags, *variables])
+def _goflags(flags: Flags, toolchain: Toolchain) -> str:
+    return flags.env.get("GOFLAGS", toolchain.env.get("GOFLAGS", ""))
 
 
-def _quote(text: str) -> str:
-    """Quote for Go's -ldflags, which knows both quotes but no escapes (cmd/internal/quoted)."""
+def _by_pattern(gcflags: Sequence[str]) -> list[str]:
+    """Join what is for one pattern: of two -gcflags for the same packages Go takes the last alone."""
+    joined: list[str] = []
+    for flag in gcflags:
+        if flag.startswith("-") and joined:
+            joined[-1] += f" {flag}"
+        else:
+            joined.append(flag)
+    return joined
+
+
+def _strips_dwarf(ldflags: Sequence[str]) -> bool:
+    """Tell what the linker will do: `-w` decides, else `-s`, which implies it; the last of each counts."""
+    plain = re.sub(r"'[^']*'|\"[^\"]*\"", "", " ".join(ldflags))
+    flags: dict[str, str] = dict(re.findall(r"(?:^|\s)--?([sw])(?:=(\S*))?(?=\s|$)", plain))
+    decisive = next((flags[name] for name in ("w", "s") if name in flags), "false")
+    return decisive.lower() in ("", "1", "t", "true")
+
+
+def _quote(name: str, value: str) -> str:
+    text = f"{name}={value}"
     if not re.search(r"[\s'\"]", text):
         return text
     for quote in ("'", '"'):
         if quote not in text:
             return f"{quote}{text}{quote}"
-    raise CompileError(f"go.variables: {text!r} holds both kinds of quotes, which Go's -ldflags cannot carry")
+    raise SettingsError(
+        f"go.variables.{name}: its value holds both ' and \", which Go's -ldflags cannot carry; "
+        "use one of them"
+    )
+
+
+def _require_room(completed: Completed, build: Build, toolchain: Toolchain) -> None:
+    full = [line for line in completed.stderr.splitlines() if _NO_ROOM.search(line)]
+    if full:
+        raise StorageError(
+            f"{build.subject} {build.platform}: go build: the disk is full, that of {build.output} or "
+            f"of Go's cache {toolchain.env.get('GOCACHE', '')}; free some space and run it again\n{full[0]}"
+        )
 
 
 def _failure(completed: Completed, log: Path) -> CompileError:

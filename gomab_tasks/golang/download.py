@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gomab_tasks import files
@@ -19,6 +19,8 @@ def download(
     toolchain: Toolchain,
     module: Module,
     scratch: Path,
+    *,
+    env: Mapping[str, str],
     on_line: Callable[[str], None] | None = None,
 ) -> Completed:
     """Fill the module cache with what go.mod and go.sum list, once for all platforms.
@@ -28,16 +30,19 @@ def download(
     the members themselves, so there the packages are listed, which downloads
     what they need.
 
+    Args:
+        env: the table's own variables for `go`.
+
     Raises `CompileError` that names the module and what would mend it.
     """
     with files.temporary_folder(scratch) as folder:
-        if toolchain.env.get("GOWORK", "") in ("", "off"):
+        if env.get("GOWORK", toolchain.env.get("GOWORK", "")) in ("", "off"):
             for source in module.sums:
                 shutil.copyfile(source, folder / source.name)
             words = ["mod", "download", f"-modfile={folder / 'go.mod'}"]
         else:
             words = ["list", "-deps", "-f={{.Dir}}", *(f"{member}/..." for member in module.members)]
-        completed = processes.run([toolchain.go, *words], cwd=module.folder, on_line=on_line)
+        completed = processes.run([toolchain.go, *words], cwd=module.folder, env=env, on_line=on_line)
     if completed.code:
         raise CompileError(explain_download(completed.stderr.replace(f"{folder}/", "")))
     return completed

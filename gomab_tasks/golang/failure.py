@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+_SIGNS = re.compile(
+    r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
+    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote"
+)
+
 
 def is_download_failure(output: str) -> bool:
     """Tell whether Go's words are about modules it could not get, not about code."""
-    return any(
-        sign in output for sign in ("verifying ", "cannot find module", "missing go.sum entry", "dial tcp")
-    )
+    return bool(_SIGNS.search(output))
 
 
 def explain_download(output: str) -> str:
@@ -21,36 +24,41 @@ def explain_download(output: str) -> str:
     return f"module download{name} failed: {_cure(text)}\n{text}"
 
 
+# The first that fits counts. Numbers are HTTP's, as Go spells them: ": 404 Not
+# Found"; pseudo-versions hold digits, too.
 _CURES = (
     (
-        ("checksum mismatch", "SECURITY ERROR"),
+        r"checksum mismatch|SECURITY ERROR",
         (
             "its content is not what go.sum records; nothing was used. "
             "Compare with its author, then `go mod tidy`"
         ),
     ),
-    (("missing go.sum entry",), "go.sum lacks it; run `go mod tidy` and commit go.sum"),
+    (r"missing go\.sum entry", "go.sum lacks it; run `go mod tidy` and commit go.sum"),
     (
-        ("terminal prompts disabled", "could not read Username", "Permission denied", "401", "403"),
+        r"terminal prompts disabled|could not read Username|Permission denied|: 40[13]\b",
         "its host wants a login; for a private host set GOPRIVATE and ~/.netrc or a git credential",
     ),
     (
-        ("no such host", "dial tcp", "i/o timeout", "connection refused", "proxyconnect"),
+        r"no such host|dial tcp|i/o timeout|TLS handshake timeout|connection refused|proxyconnect",
         "its host cannot be reached; check the network, GOPROXY, and GOPRIVATE for a private host",
     ),
+    (r": (429|5\d\d)\b", "its host or proxy failed; try again, or set another GOPROXY"),
     (
-        ("404", "410", "unknown revision", "not found"),
-        "no proxy or host has it; check the version, and set GOPRIVATE for a private host",
+        r"disabled by GOPROXY=off|GOFLAGS=-mod=vendor",
+        "downloads are switched off here; fill the module cache first or unset GOPROXY=off",
+    ),
+    (r"no space left on device", "the disk is full; free some space"),
+    (
+        r"permission denied|read-only file system",
+        "the module cache cannot be written; change its owner, or set GOMODCACHE",
     ),
     (
-        ("disabled by GOPROXY=off", "GOFLAGS=-mod=vendor"),
-        "downloads are switched off here; fill the module cache first or unset GOPROXY=off",
+        r": 4(04|10)\b|unknown revision|[Nn]ot found|no such file or directory|invalid version",
+        "no proxy or host has it; check the version, and set GOPRIVATE for a private host",
     ),
 )
 
 
 def _cure(text: str) -> str:
-    for signs, cure in _CURES:
-        if any(sign in text for sign in signs):
-            return cure
-    return "Go says:"
+    return next((cure for signs, cure in _CURES if re.search(signs, text)), "Go says:")

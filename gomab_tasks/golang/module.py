@@ -15,7 +15,7 @@ from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.toolchain import Toolchain, require_version
 from gomab_tasks.process import Processes
 
-SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata", "internal/tools")
+SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 """Folders whose main packages are helpers, not services, unless the table names them."""
 
 
@@ -76,11 +76,11 @@ def read_module(folder: Path, where: str) -> Module:
 
 def check_toolchain(module: Module, toolchain: Toolchain) -> None:
     """Raise `ToolchainError` when Go is older than any go.mod or go.work in use asks for."""
-    for folder in {module.folder, *module.members}:
+    for folder in dict.fromkeys((module.folder, *module.members)):
         for name in ("go.mod", "go.work"):
             wanted = _directive(_text(folder / name), "go")
             if wanted:
-                require_version(toolchain, wanted, name)
+                require_version(toolchain, wanted, os.path.relpath(folder / name, module.folder))
 
 
 def program_name(import_path: str) -> str:
@@ -111,24 +111,36 @@ class PackageLister:
         Raises `SettingsError` when there is none.
         """
         likely = [pattern for member in self.module.members for pattern in self._likely_folders(member)]
-        mains = tuple(self._mains(self._list(likely))) if likely else ()
+        packages = self._list(likely) if likely else []
+        mains = tuple(self._mains(packages))
         if mains:
             return Mains(mains)
         everything = [f"{self._relative(member)}/..." for member in self.module.members]
-        return self._without_helpers(tuple(self._mains(self._list(everything))))
+        mains = tuple(self._mains(self._list(everything)))
+        helpers = tuple(main for main in mains if self._is_helper(main))
+        found = tuple(main for main in mains if main not in helpers)
+        skipped = tuple(self._below(main.folder) for main in helpers)
+        if not found:
+            raise self._without_mains(packages, skipped)
+        return Mains(found, skipped)
 
     def named(self, paths: Sequence[str]) -> dict[str, MainPackage]:
         """Find exactly these main packages, given by folder (`cmd/api`) or import path.
 
-        Raises `SettingsError` for one that is missing or not a main package.
+        Raises `SettingsError` for one that is missing, named twice or not a main package.
         """
         listed = self._list([self._pattern(path) for path in paths])
-        for path, package in zip(paths, listed, strict=False):
+        if len(listed) != len(paths):
+            raise SettingsError(
+                f"image.main: Go finds {len(listed)} packages by {', '.join(map(repr, paths))}; "
+                "name each main package once, by its folder"
+            )
+        for path, package in zip(paths, listed, strict=True):
             _require_main(path, package)
         return dict(zip(paths, self._mains(listed), strict=True))
 
     def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
-        argv: list[str | Path] = [self.go, "list", "-e", "-json=ImportPath,Name,Dir,Error,IgnoredGoFiles"]
+        argv: list[str | Path] = [self.go, "list", "-e", "-json=ImportPath,Name,Dir,Error"]
         if self.tags:
             argv.append(f"-tags={','.join(self.tags)}")
         completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=dict(self.env))
@@ -157,21 +169,20 @@ class PackageLister:
 
     def _mains(self, packages: Iterable[dict[str, Any]]) -> Iterator[MainPackage]:
         for package in packages:
-            if package.get("Name") == "main" and package.get("Dir"):
+            if package.get("Name") == "main" and package.get("Dir") and not _is_excluded(package):
                 import_path = package["ImportPath"]
                 yield MainPackage(import_path, program_name(import_path), Path(package["Dir"]))
 
-    def _without_helpers(self, mains: tuple[MainPackage, ...]) -> Mains:
-        helpers = {main for main in mains if self._is_helper(main)}
-        found = tuple(main for main in mains if main not in helpers)
-        skipped = tuple(self._below(main.folder) for main in mains if main in helpers)
-        if not found:
-            hint = f" (skipped: {', '.join(skipped)})" if skipped else ""
-            raise SettingsError(
-                f"no main package in {self.module.path or 'the workspace'}{hint}; "
-                "set `main` in [tool.gomab.image] to the folder of one"
-            )
-        return Mains(found, skipped)
+    def _without_mains(self, likely: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> SettingsError:
+        hints = [
+            f"{self._below(Path(package['Dir']))}: {_EXCLUDED}" for package in likely if _is_excluded(package)
+        ]
+        if skipped:
+            hints.append(f"skipped: {', '.join(skipped)}")
+        where = " ".join([self.module.path or "the workspace", *(f"({hint})" for hint in hints)])
+        return SettingsError(
+            f"no main package in {where}; set `main` in [tool.gomab.image] to the folder of one"
+        )
 
     def _is_helper(self, main: MainPackage) -> bool:
         relative = f"/{self._below(main.folder)}/"
@@ -208,10 +219,18 @@ def _directive(text: str, name: str) -> str:
 
 def _uses(text: str) -> list[str]:
     """Give the folders of go.work's `use` lines and blocks (go.dev/ref/mod#go-work-file)."""
+    text = re.sub(r"(^|\s)//.*", "", text)
     blocks = re.findall(r"^use[ \t]*\(([^)]*)\)", text, re.MULTILINE)
-    lines = [line.split("//")[0].strip() for block in blocks for line in block.splitlines()]
-    single = re.findall(r'^use[ \t]+"?([^\s"(]+)', text, re.MULTILINE)
-    return [line.strip('"') for line in [*single, *lines] if line]
+    single = re.findall(r"^use[ \t]+([^\s(].*)", text, re.MULTILINE)
+    lines = [line.strip() for part in [*single, *blocks] for line in part.splitlines()]
+    return [line.strip('"`') for line in lines if line]
+
+
+_EXCLUDED = "all its Go files need cgo, other build tags or another platform"
+
+
+def _is_excluded(package: Mapping[str, Any]) -> bool:
+    return "build constraints exclude all Go files" in (package.get("Error") or {}).get("Err", "")
 
 
 def _require_main(path: str, package: Mapping[str, Any]) -> None:
@@ -219,8 +238,8 @@ def _require_main(path: str, package: Mapping[str, Any]) -> None:
         return
     if package.get("Error"):
         reason = str(package["Error"].get("Err", "")).strip()
-        if "build constraints exclude all Go files" in reason:
-            reason = "all its Go files need cgo, other build tags or another platform"
+        if _is_excluded(package):
+            reason = _EXCLUDED
     else:
         reason = f"it is package {package.get('Name')}"
     raise SettingsError(f"image.main: '{path}' is not a main package: {reason}")

@@ -43,13 +43,15 @@ def find_go(environment: Mapping[str, str]) -> Path:
 
     Raises `ToolchainError` when there is neither.
     """
-    on_path = shutil.which("go", path=environment.get("PATH", os.defpath))
-    if on_path and not _is_wheel_script(Path(on_path)):
-        return Path(on_path)
-    candidates = [Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
+    found = shutil.which("go", path=environment.get("PATH", os.defpath))
+    # Absolute, for Go is started in other folders.
+    on_path = Path(found).absolute() if found else None
+    if on_path and not _is_wheel_script(on_path):
+        return on_path
+    wheels = [Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
     if on_path:
-        candidates += Path(on_path).resolve().parent.parent.glob("lib/python3*/site-packages")
-    for site_packages in candidates:
+        wheels = [*on_path.resolve().parent.parent.glob("lib/python3*/site-packages"), *wheels]
+    for site_packages in wheels:
         go = site_packages / "go" / "bin" / "go"
         if os.access(go, os.X_OK):
             return go

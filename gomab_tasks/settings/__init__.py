@@ -1,10 +1,13 @@
 """Read the settings: the table `[tool.gomab]` in pyproject.toml."""
 
+from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.quantity import Growth
 from gomab_tasks.settings.reader import read_settings
 from gomab_tasks.settings.schema import FileEntry, Go, Group, Image, Registries, Settings, Size, Smoke
 
 __all__ = [
+    "BuildKit",
+    "Dockerfile",
     "FileEntry",
     "Go",
     "Group",

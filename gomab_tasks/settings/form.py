@@ -7,7 +7,7 @@ import re
 
 from gomab_tasks.platforms import GO_PLATFORM_VARIABLES
 from gomab_tasks.settings.problem import nearest, show
-from gomab_tasks.settings.template import check_template, fill_template
+from gomab_tasks.settings.template import check_template, hide_fields
 
 VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 GO_VARIABLE_PATTERN = r"^[^\s=]+\.[^\s=./]+$"
@@ -79,7 +79,10 @@ def package_path(text: str) -> str:
         raise ValueError(
             f"is {show(text)}; name each main package, or leave the key out to have all of them found"
         )
-    return project_path(text)
+    path = project_path(text)
+    if path.endswith(".go"):
+        raise ValueError(f"is {show(text)}, a file; name its folder: {show(posixpath.dirname(path) or '.')}")
+    return path
 
 
 def container_path(text: str) -> str:
@@ -123,17 +126,17 @@ def image_name(text: str) -> str:
 def tag(text: str) -> str:
     """Read a template for a tag."""
     check_template(text)
-    if not re.fullmatch(_TAG, fill_template(text, "x")):
+    if not re.fullmatch(_TAG, hide_fields(text)):
         raise ValueError(f"is {show(text)}; a tag has {_tag_rule(text)}")
     return text
 
 
 def _tag_rule(text: str) -> str:
-    if len(fill_template(text, "x")) > _LONGEST_TAG:
+    if len(hide_fields(text)) > _LONGEST_TAG:
         return f"{_LONGEST_TAG} characters at most"
     fixed = re.sub(r"[^A-Za-z0-9_.{}-]+", "-", text).lstrip("-.")
     rule = "letters, digits, '_', '.' and '-', the last two not first"
-    return f"{rule}: '{fixed}'" if re.fullmatch(_TAG, fill_template(fixed, "x")) else rule
+    return f"{rule}: '{fixed}'" if re.fullmatch(_TAG, hide_fields(fixed)) else rule
 
 
 def repository(text: str) -> str:
@@ -168,7 +171,7 @@ def _lower_outside_fields(part: re.Match[str]) -> str:
 
 
 def _is_repository(text: str) -> bool:
-    return bool(re.fullmatch(_REPOSITORY, fill_template(text, "x")))
+    return bool(re.fullmatch(_REPOSITORY, hide_fields(text)))
 
 
 def base(text: str) -> str:
@@ -278,12 +281,17 @@ def argument(text: str) -> str:
 
 
 def check_go_env(name: str, value: object) -> None:
-    """Refuse what is no variable, and what the platform or gomab itself sets."""
+    """Refuse what is no variable, what the platform or gomab itself sets, and what cannot differ."""
     if not re.fullmatch(VARIABLE_PATTERN[1:-1], name):
         raise ValueError("is no name of an environment variable; use letters, digits and '_'")
     if name == "CGO_ENABLED":
         raise ValueError(
             f"is {show(value)}, but gomab always builds without cgo, with '0'; leave the key out"
+        )
+    if name == "GOTOOLCHAIN":
+        raise ValueError(
+            f"is {show(value)}, but one Go builds all images; write a toolchain line into go.mod, or set it "
+            "in the environment"
         )
     if name in GO_PLATFORM_VARIABLES:
         raise ValueError(f"is {show(value)}, but the platform sets it; {_platform_advice(name, str(value))}")
@@ -300,10 +308,14 @@ def _platform_advice(name: str, value: str) -> str:
     return f"write it in platforms instead: '{examples[name]}'"
 
 
-def check_go_variable(name: str, _value: object) -> None:
-    """Refuse what is no `importpath.name`."""
+def check_go_variable(name: str, value: object) -> None:
+    """Refuse what is no `importpath.name`, and a value that -ldflags has no way to quote."""
     if not re.fullmatch(GO_VARIABLE_PATTERN[1:-1], name):
         raise ValueError('names no variable of Go; write its package and name: "main.version"')
+    if isinstance(value, str) and {"'", '"'} <= set(value):
+        raise ValueError(
+            f"is {show(value)}, with both ' and \", which Go's -ldflags cannot carry; use one of them"
+        )
 
 
 def check_env(name: str, _value: object) -> None:

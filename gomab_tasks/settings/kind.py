@@ -6,8 +6,8 @@ millisecond each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from gomab_tasks.settings.problem import (
     KeyPath,
@@ -195,14 +195,14 @@ class Items(Generic[T]):
     """Read a list."""
 
     def __init__(
-        self, item: Kind[T], *, filled: bool = False, unique: bool = False, single: bool = False
+        self, item: Kind[T], *, filled: bool = False, unique: bool | str = False, single: bool = False
     ) -> None:
         """Declare the list.
 
         Args:
             item: the kind of its items.
             filled: whether an empty list is refused.
-            unique: whether two items may not read alike.
+            unique: whether two items may not read alike, or the key in which two tables may not.
             single: whether one item may stand without its list.
         """
         self.item = item
@@ -224,8 +224,7 @@ class Items(Generic[T]):
         for index, item in enumerate(value):
             with collected(problems):
                 read[index] = self.item.read(item, (*path, index))
-        if self.unique:
-            problems += _repetitions(read, value, path)
+        problems += _repetitions(self._comparable(read, value, path))
         if problems:
             raise WrongValueError(problems)
         return tuple(read.values())
@@ -239,6 +238,16 @@ class Items(Generic[T]):
             schema["uniqueItems"] = True
         return {"anyOf": [self.item.schema(), schema]} if self.single else schema
 
+    def _comparable(
+        self, read: Mapping[int, T], value: Sequence[Any], path: KeyPath
+    ) -> Iterator[tuple[KeyPath, object, object]]:
+        for index, item in read.items():
+            if isinstance(self.unique, str):
+                written = value[index][self.unique]
+                yield (*path, index, self.unique), written, written
+            elif self.unique:
+                yield (*path, index), value[index], item
+
     def _suggest(self, value: object) -> str:
         """Put a lone value into a list, and words into several items."""
         if isinstance(value, Mapping | bool):
@@ -251,17 +260,13 @@ class Items(Generic[T]):
         return f": {show(words)}"
 
 
-def _repetitions(
-    read: Mapping[int, object], value: list[object] | tuple[object, ...], path: KeyPath
-) -> list[Problem]:
-    first: dict[object, int] = {}
+def _repetitions(items: Iterable[tuple[KeyPath, object, object]]) -> list[Problem]:
+    """Find items that read alike; each is its place, what is written there, and how that reads."""
+    first: dict[object, KeyPath] = {}
     return [
-        Problem(
-            (*path, index),
-            f"is {show(value[index])}, the same as {dotted((*path, first[item]))}; keep one of them",
-        )
-        for index, item in read.items()
-        if first.setdefault(item, index) != index
+        Problem(path, f"is {show(written)}, the same as {dotted(first[item])}; keep one of them")
+        for path, written, item in items
+        if first.setdefault(item, path) != path
     ]
 
 

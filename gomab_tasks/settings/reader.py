@@ -10,12 +10,18 @@ from typing import Any
 import tomli
 
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.problem import Problem, WrongValueError, show
 from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, Size, Smoke
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
 FILE = "pyproject.toml"
 _Partial = Mapping[str, Any]
+_ROOT_TABLES: Mapping[str, Callable[..., object]] = {
+    "registry": Registries,
+    "dockerfile": Dockerfile,
+    "buildkit": BuildKit,
+}
 _GROUP_TABLES: Mapping[str, Callable[..., object]] = {"go": Go, "image": Image, "size": Size, "smoke": Smoke}
 
 
@@ -56,11 +62,11 @@ def build(partial: _Partial, source: Path) -> Settings:
     """Make the settings of what was read; what is missing gets its default."""
     fields = dict(partial)
     images = fields.pop("images", {})
-    registry = Registries(**fields.pop("registry", {}))
+    tables: _Partial = {field: record(**fields.pop(field, {})) for field, record in _ROOT_TABLES.items()}
     shared = {field: fields.pop(field) for field in GROUP_FIELDS if field in fields}
     return Settings(
         **fields,
-        registry=registry,
+        **tables,
         shared=_build_group(shared, None),
         images={name: _build_group(merge(shared, own), name) for name, own in images.items()},
         source=source,

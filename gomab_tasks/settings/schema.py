@@ -12,6 +12,7 @@ from typing import Literal
 
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import form, quantity, template
+from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.key import Record, key, optional, required, table
 from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Number, Text
 from gomab_tasks.settings.quantity import Growth
@@ -56,8 +57,9 @@ class Go:
     gcflags: tuple[str, ...] = key(
         Items(ARGUMENT),
         [],
-        "For `go build -gcflags`. Without any, `all=-dwarf=false` saves a fifth of the time where "
-        "ldflags strip the same anyway.",
+        "For `go build -gcflags`: `all=-N -l`. An item without a pattern of packages goes on with the one "
+        "before it. Without any, `all=-dwarf=false` saves a fifth of the time where ldflags strip the same "
+        "anyway.",
     )
     ldflags: tuple[str, ...] = key(
         Items(ARGUMENT), ["-s", "-w"], "For `go build -ldflags`; the default strips symbols and DWARF."
@@ -98,7 +100,7 @@ class Image:
     """Hold what goes into an image, and its name."""
 
     main: tuple[str, ...] = key(
-        Items(PACKAGE_PATH, single=True),
+        Items(PACKAGE_PATH, unique=True, single=True),
         [],
         "The main packages whose programs it holds, as folders relative to `module`. Empty: all are found, "
         "`.` and `cmd/*` first, and each gets an image; in `[tool.gomab.images.NAME]` the one that is called "
@@ -112,7 +114,10 @@ class Image:
         also=("registry", "repo"),
     )
     tags: tuple[str, ...] = key(
-        Items(TAG), ["{git.short}"], "Its tags. They take templates.", also=("version",)
+        Items(TAG, filled=True, unique=True),
+        ["{git.short}"],
+        "Its tags. They take templates.",
+        also=("version",),
     )
     immutable_tags: tuple[str, ...] = key(
         Items(TAG_PATTERN),
@@ -144,7 +149,10 @@ class Image:
         "Who runs the program: UID, UID:GID, or names that the base knows.",
     )
     entrypoint: tuple[str, ...] | None = optional(
-        Items(ARGUMENT), '["/app/NAME"], the program', "The command that the image starts.", also=("command",)
+        Items(ARGUMENT, filled=True),
+        '["/app/NAME"], the program',
+        "The command that the image starts.",
+        also=("command",),
     )
     args: tuple[str, ...] = key(
         Items(STRING),
@@ -169,7 +177,7 @@ class Image:
         also=("tzdata", "zoneinfo"),
     )
     files: tuple[FileEntry, ...] = key(
-        Items(Record(FileEntry)),
+        Items(Record(FileEntry), unique="to"),
         [],
         'Files and folders: `{ from = "migrations", to = "/app/migrations" }`. Their modes are 0644, or 0755 '
         "where executable.",
@@ -232,7 +240,11 @@ class Smoke:
         TCP_PORT, "the first of `image.expose`", "The port that the program answers at."
     )
     args: tuple[str, ...] | None = optional(
-        Items(STRING), "those of the image", "Arguments for the entrypoint.", also=("arguments", "command")
+        Items(STRING),
+        "those of the image",
+        "Arguments for the entrypoint; `[]` for none. Without `path`, `args` or an `exit` above 0 an image has "
+        "no check.",
+        also=("arguments", "command"),
     )
     exit: int = key(
         Number(0, 255),
@@ -312,11 +324,15 @@ class Settings:
         BACKEND, "native", "What makes images: gomab itself, or BuildKit from the Dockerfile."
     )
     engine: Literal["docker", "podman", "kind"] | None = optional(
-        ENGINE, "whichever the machine has", "Where `load` puts images, and where `smoke` tries them."
+        ENGINE,
+        "whichever answers",
+        "Where `load` puts images, and where `smoke` tries them; with `kind`, `smoke` takes Docker or Podman.",
     )
     registry: Registries = table(  # noqa: RUF009 - a dataclass field
         Registries, "How registries are reached.", also=("registries",)
     )
+    dockerfile: Dockerfile = table(Dockerfile, "How the Dockerfile is written.")  # noqa: RUF009 - as above
+    buildkit: BuildKit = table(BuildKit, "How the backend `buildkit` works.")  # noqa: RUF009 - as above
     shared: Group
     images: Mapping[str, Group]
     source: Path

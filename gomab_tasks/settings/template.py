@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from gomab_tasks.settings.problem import nearest, show
 
@@ -35,9 +36,19 @@ def check_template(text: str) -> str:
     return text
 
 
-def fill_template(text: str, value: str) -> str:
-    """Put one value into every field: to check the form of the rest."""
-    return re.sub(_PART, lambda part: part[0][0] if part["field"] is None else value, text)
+def fill_template(text: str, value: Callable[[str], str]) -> str:
+    """Put what `value` gives for a field into its place, and braces for doubled ones."""
+    return re.sub(_PART, lambda part: part[0][0] if part["field"] is None else value(part["field"]), text)
+
+
+def fields_of(text: str) -> frozenset[str]:
+    """Name the fields of a template."""
+    return frozenset(part["field"] for part in re.finditer(_PART, text) if part["field"])
+
+
+def hide_fields(text: str) -> str:
+    """Put an `x` into every field: to check the form of the rest."""
+    return fill_template(text, lambda _: "x")
 
 
 def _check_field(text: str, field: str) -> None:

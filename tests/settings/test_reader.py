@@ -11,6 +11,8 @@ import pytest
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import (
+    BuildKit,
+    Dockerfile,
     FileEntry,
     Go,
     Growth,
@@ -57,6 +59,10 @@ def test_an_empty_table_has_every_default(read: Read, tmp_path: Path, text: str)
     )
     assert settings.shared.smoke == Smoke(path=None, args=None, exit=0, within=10.0, required=False)
     assert settings.registry == Registries(plain_http=(), ca_file=None)
+    assert settings.dockerfile == Dockerfile(
+        file="Dockerfile", go_image="golang", syntax=None, netrc=False, ssh=()
+    )
+    assert settings.buildkit == BuildKit(builder=None, cache_from=(), cache_to=(), secrets=(), ssh=())
     assert settings.engine is None
     assert settings.images == {}
     assert settings.source == tmp_path / "pyproject.toml"
@@ -118,6 +124,20 @@ def test_every_key_is_read(read: Read) -> None:
     )
     assert settings.engine == "podman"
     assert settings.registry == Registries(plain_http=("registry.lan:5000",), ca_file="certs/registry.pem")
+    assert settings.dockerfile == Dockerfile(
+        file="docker/Dockerfile",
+        go_image="golang:1.26-alpine",
+        syntax="docker/dockerfile:1",
+        netrc=True,
+        ssh=("github.com",),
+    )
+    assert settings.buildkit == BuildKit(
+        builder="ci",
+        cache_from=("type=registry,ref=ghcr.io/acme/cache",),
+        cache_to=("type=inline",),
+        secrets=("id=netrc,src=ci/netrc",),
+        ssh=("default",),
+    )
 
 
 def test_one_main_package_needs_no_list(read: Read) -> None:
@@ -148,7 +168,7 @@ main = "cmd/api"
 env = { B = "3", C = "4" }
 [tool.gomab.images.worker]
 platforms = ["linux/arm/v7", "linux/arm64"]
-tags = []
+tags = ["v1"]
 user = "2000"
 go.tags = ["worker"]
 go.env.GOEXPERIMENT = "b"
@@ -159,7 +179,7 @@ size.unpacked = "40 MiB"
     assert (api.name, worker.name, settings.shared.name) == ("api", "worker", None)
     assert api.image.main == ("cmd/api",)
     assert api.image.env == {"A": "1", "B": "3", "C": "4"}
-    assert (api.image.tags, worker.image.tags) == (("{version}",), ())
+    assert (api.image.tags, worker.image.tags) == (("{version}",), ("v1",))
     assert (api.image.user, worker.image.user) == ("1000", "2000")
     assert (api.go, api.platforms) == (settings.shared.go, (AMD64, ARM64))
     assert worker.go.tags == ("worker",)
@@ -202,7 +222,7 @@ def test_defaults_lie_under_the_table(read: Read) -> None:
 def test_problems_of_defaults_name_their_keys(problems: Problems) -> None:
     """Wrong defaults are told apart from a wrong table, and both are reported at once."""
     defaults = {"go": {"tag": [], "tags": "netgo"}, "images": {"api": {"base": 3}}, "color": 1, 5: 6}
-    keys = "module, out, backend, engine, registry, platforms, go, image, size, smoke, images"
+    keys = "module, out, backend, engine, registry, dockerfile, buildkit, platforms, go, image, size, smoke, images"
     where = "settings given to register()/collection():"
     assert problems("[tool.gomab]\nout = 3\n", defaults) == [
         f"{where} go has no key 'tag'; did you mean 'tags'?",

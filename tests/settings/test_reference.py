@@ -130,6 +130,8 @@ images.api.size.unpacked = "30mib"
         ("go.vcs-stamp = 'yes'", "tool.gomab.go.vcs-stamp"),
         ("go.variables.main.version = 'x'", "tool.gomab.go.variables"),
         ("image.files = [{ from = 'a' }]", "tool.gomab.image.files"),
+        ("image.tags = []", "tool.gomab.image.tags"),
+        ("image.entrypoint = []", "tool.gomab.image.entrypoint"),
         ("image.expose = ['http']", "tool.gomab.image.expose"),
         ("image.workdir = 'app'", "tool.gomab.image.workdir"),
         ("size.unpacked = '25'", "tool.gomab.size.unpacked"),

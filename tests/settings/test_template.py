@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gomab_tasks.settings.template import FIELDS, check_template, fill_template
+from gomab_tasks.settings.template import FIELDS, check_template, fill_template, hide_fields
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,11 @@ def test_wrong_templates_get_advice(text: str, advice: str) -> None:
     assert advice in str(caught.value)
 
 
-def test_one_value_fills_every_field() -> None:
+def test_each_field_gets_its_value() -> None:
+    """Fields are replaced, doubled braces halved, all else is left."""
+    assert fill_template("{{a}}-{image}-{env.X}.", str.upper) == "{a}-IMAGE-ENV.X."
+
+
+def test_fields_can_be_hidden() -> None:
     """The form of the rest is checked with a stand-in for each field."""
-    assert fill_template("{{a}}-{image}-{env.X}", "x") == "{a}-x-x"
+    assert hide_fields("{{a}}-{image}-{env.X}") == "{a}-x-x"

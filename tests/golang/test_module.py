@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import SettingsError, ToolchainError
+from gomab_tasks.golang.module import PackageLister, check_toolchain, program_name, read_module
+from gomab_tasks.golang.toolchain import Toolchain
+from gomab_tasks.platforms import Platform
+from gomab_tasks.process import Processes
+from tests.conftest import ModuleFactory
+
+ListerFactory = Callable[..., PackageLister]
+
+ARM64 = Platform("linux", "arm64")
+
+
+@pytest.fixture
+def lister(go: Path, processes: Processes) -> ListerFactory:
+    """Give a lister of a module's packages."""
+
+    def of(folder: Path, *tags: str, platform: Platform = ARM64, **env: str) -> PackageLister:
+        variables = platform.go_env() | {"CGO_ENABLED": "0"} | env
+        return PackageLister(processes, go, read_module(folder, "."), tags, tuple(variables.items()))
+
+    return of
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def program(constraint: str = "") -> str:
+    return f"{constraint}\n\npackage main\n\nfunc main() {{}}\n"
+
+
+def test_a_module(module: ModuleFactory) -> None:
+    """Path, version and sums come from go.mod and go.sum."""
+    folder = module("fetched")
+    read = read_module(folder, ".")
+    assert (read.path, read.vendored, read.members) == ("example.com/fetched", False, (folder,))
+    assert read.go_version.startswith("1.")
+    assert read.sums == (folder / "go.mod", folder / "go.sum")
+
+
+def test_a_vendored_module(module: ModuleFactory) -> None:
+    """vendor/modules.txt says that nothing is to be downloaded; an empty vendor/ does not."""
+    assert read_module(module("vendored"), ".").vendored
+    folder = module("hello")
+    (folder / "vendor").mkdir()
+    assert not read_module(folder, ".").vendored
+
+
+def test_a_workspace(module: ModuleFactory) -> None:
+    """go.work names the members; their go.mod files decide what is downloaded, too."""
+    folder = module("workspace")
+    read = read_module(folder, ".")
+    assert read.path == ""
+    assert read.members == (folder / "app", folder / "lib")
+    assert set(read.sums) == {folder / "go.work", folder / "app/go.mod", folder / "lib/go.mod"}
+
+
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        ("use ./app", ["app"]),
+        ("use ./app // the service\nuse ./lib", ["app", "lib"]),
+        ("use (\n\t./app // (the service)\n\t// ./old\n\n\t./lib\n)\n", ["app", "lib"]),
+        ("use(\r\n./app\r\n)\r\n", ["app"]),
+        ('use "./with space"', ["with space"]),
+        ('use (\n"./with space"\n)', ["with space"]),
+        ("use (\n\t`./with space`\n)", ["with space"]),
+        ("use .", ["."]),
+        ("use ../next", ["../next"]),
+        ("go 1.25", []),
+    ],
+)
+def test_lines_of_go_work(tmp_path: Path, text: str, members: list[str]) -> None:
+    """`use` stands alone or in a block, with comments, with quotes (go.dev/ref/mod#go-work-file)."""
+    write(tmp_path, {"go.work": f"go 1.25\n\n{text}\n"})
+    assert read_module(tmp_path, ".").members == tuple((tmp_path / member).resolve() for member in members)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "version"),
+    [
+        ("module example.com/a\n\ngo 1.25.0\n", "example.com/a", "1.25.0"),
+        ('module "example.com/a" // comment\r\ngo 1.25rc1\r\n', "example.com/a", "1.25rc1"),
+        ("// module no\nmodule\texample.com/a\n", "example.com/a", ""),
+        ("module example.com/a\ntoolchain go1.27.0\ngodebug default=go1.21\n", "example.com/a", ""),
+    ],
+)
+def test_lines_of_go_mod(tmp_path: Path, text: str, path: str, version: str) -> None:
+    """Comments, quotes, tabs and line ends of Windows are read as Go reads them."""
+    write(tmp_path, {"go.mod": text})
+    read = read_module(tmp_path, ".")
+    assert (read.path, read.go_version) == (path, version)
+
+
+def test_no_module(module: ModuleFactory) -> None:
+    """A module in a subfolder is not guessed; the message names the key."""
+    root = module("subfolder")
+    assert read_module(root / "services" / "api", "services/api").path == "example.com/mono/services/api"
+    with pytest.raises(SettingsError, match=r"no go.mod or go.work in '\.'; set `module` in \[tool.gomab\]"):
+        read_module(root, ".")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("go.work", "go 1.99\nuse ./app\n"), ("app/go.mod", "module example.com/app\n\ngo 1.99\n")],
+)
+def test_the_newest_go_asked_for_counts(module: ModuleFactory, file: str, text: str) -> None:
+    """A workspace and each of its members may ask for a Go; the message names the file."""
+    folder = write(module("workspace"), {file: text})
+    toolchain = Toolchain(Path("go"), "1.27.0", {})
+    with pytest.raises(ToolchainError, match=rf"^{file} asks for go 1\.99"):
+        check_toolchain(read_module(folder, "."), toolchain)
+
+
+def test_a_go_line_that_is_met(module: ModuleFactory) -> None:
+    """A newer Go than asked for is fine."""
+    check_toolchain(read_module(module("workspace"), "."), Toolchain(Path("go"), "1.99.0", {}))
+
+
+@pytest.mark.parametrize(
+    ("import_path", "name"),
+    [
+        ("example.com/api", "api"),
+        ("example.com/tool/v2", "tool"),
+        ("example.com/tool/v10", "tool"),
+        ("example.com/tool/v1", "v1"),
+        ("example.com/tool/v0", "v0"),
+        ("example.com/tool/version", "version"),
+        ("v2", "v2"),
+    ],
+)
+def test_programs_are_named_as_go_does(import_path: str, name: str) -> None:
+    """A major version at the end of the path is no name."""
+    assert program_name(import_path) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "skipped"),
+    [
+        ("hello", {"hello": "."}, ()),
+        ("two-mains", {"api": "cmd/api", "worker": "cmd/worker"}, ()),
+        ("deep-mains", {"a": "services/a", "b": "services/b"}, ("examples/x", "tools/gen")),
+        ("workspace", {"app": "app"}, ()),
+        ("vendored", {"vendored": "."}, ()),
+        ("versioned", {"tool": "."}, ()),
+    ],
+)
+def test_main_packages_are_found(
+    module: ModuleFactory, lister: ListerFactory, name: str, found: dict[str, str], skipped: tuple[str, ...]
+) -> None:
+    """Root and cmd/* come first, then all but helpers, which are told."""
+    folder = module(name)
+    mains = lister(folder).find()
+    assert {main.name: os.path.relpath(main.folder, folder) for main in mains.found} == found
+    assert mains.skipped == skipped
+
+
+def test_mains_elsewhere_do_not_count_beside_cmd(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Where cmd/ has programs, those of other folders are not services."""
+    folder = write(module("two-mains"), {"bench/main.go": program()})
+    assert [main.name for main in lister(folder).find().found] == ["api", "worker"]
+
+
+def test_a_main_for_another_system_is_skipped(module: ModuleFactory, lister: ListerFactory) -> None:
+    """A program that the platform cannot have does not stop those that it can."""
+    folder = write(module("two-mains"), {"cmd/tray/main.go": program("//go:build windows")})
+    mains = lister(folder).find()
+    assert [main.name for main in mains.found] == ["api", "worker"]
+    windows = lister(folder, platform=Platform("windows", "amd64")).find()
+    assert [main.name for main in windows.found] == ["api", "tray", "worker"]
+
+
+def test_build_tags_decide_what_is_found(module: ModuleFactory, lister: ListerFactory) -> None:
+    """A main package behind a tag is there only with the tag."""
+    folder = write(module("two-mains"), {"cmd/extra/main.go": program("//go:build extra && more")})
+    assert len(lister(folder, "extra").find().found) == 2
+    assert [main.name for main in lister(folder, "extra", "more").find().found] == ["api", "extra", "worker"]
+
+
+def test_no_main_package(module: ModuleFactory, lister: ListerFactory) -> None:
+    """The message names the module and the key."""
+    with pytest.raises(SettingsError, match=r"no main package in example\.com/library; set `main`"):
+        lister(module("no-main")).find()
+
+
+def test_only_helpers(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Where only helpers are left, the message says which were skipped."""
+    folder = write(module("no-main"), {"tools/gen/main.go": program()})
+    with pytest.raises(SettingsError, match=r"no main package in .* \(skipped: tools/gen\)"):
+        lister(folder).find()
+
+
+def test_a_main_that_needs_cgo(module: ModuleFactory, lister: ListerFactory) -> None:
+    """What has no file without cgo cannot be built, which is said before anything is compiled."""
+    lists = lister(module("cgo-only"))
+    with pytest.raises(SettingsError, match=r"no main package in .* \(\.: all its Go files need cgo"):
+        lists.find()
+    with pytest.raises(SettingsError, match=r"'\.' is not a main package: all its Go files need cgo"):
+        lists.named(["."])
+
+
+def test_named_packages(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Folders and import paths name packages, in any order; helpers too, when they are named."""
+    folder = module("deep-mains")
+    named = lister(folder).named(["tools/gen", "services/b", "example.com/deep/services/a"])
+    assert [main.name for main in named.values()] == ["gen", "b", "a"]
+    assert named["services/b"].folder == folder / "services" / "b"
+
+
+def test_one_package_named_twice(module: ModuleFactory, lister: ListerFactory) -> None:
+    """A folder and the import path of the same package are refused together."""
+    with pytest.raises(
+        SettingsError, match=r"Go finds 1 packages by 'cmd/api', 'example.com/pair/cmd/api'; "
+    ):
+        lister(module("two-mains")).named(["cmd/api", "example.com/pair/cmd/api"])
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("internal/greeting", "it is package greeting"),
+        ("cmd/nothing", "package cmd/nothing is not in std"),
+        ("cmd", "no Go files in"),
+    ],
+)
+def test_named_packages_that_are_none(
+    module: ModuleFactory, lister: ListerFactory, path: str, reason: str
+) -> None:
+    """A library, a missing and an empty folder are refused by name, with Go's reason."""
+    with pytest.raises(SettingsError, match=rf"image\.main: '{path}' is not a main package: {reason}"):
+        lister(module("two-mains")).named(["cmd/api", path])
+
+
+def test_a_damaged_go_mod(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Go's own words are passed on."""
+    folder = write(module("hello"), {"go.mod": "module example.com/hello\n\nrequire nonsense\n"})
+    with pytest.raises(ToolchainError, match=r"(?s)go list failed in hello: .*go\.mod:3"):
+        lister(folder).find()
+
+
+def test_packages_that_must_be_downloaded(
+    module: ModuleFactory, lister: ListerFactory, tmp_path: Path
+) -> None:
+    """Finding main packages works before anything was downloaded, and without a network."""
+    empty = {"GOMODCACHE": str(tmp_path / "cache"), "GOPROXY": "off", "GOFLAGS": "-modcacherw"}
+    assert [main.name for main in lister(module("fetched"), **empty).find().found] == ["fetched"]

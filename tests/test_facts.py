@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import SettingsError, ToolchainError
+from gomab_tasks.facts import Facts, read_facts
+from gomab_tasks.progress.events import Event
+from gomab_tasks.project import open_project
+from gomab_tasks.tasks.checkout import plan
+from tests.conftest import ModuleFactory
+
+pytestmark = pytest.mark.usefixtures("go")
+
+
+def facts(root: Path, settings: Mapping[str, object] | None = None, **env: str) -> Facts:
+    return read_facts(open_project(root, settings=settings, environment={**os.environ, **env}))
+
+
+def folders(root: Path, found: Facts) -> dict[str, list[str]]:
+    return {
+        name: [os.path.relpath(main.folder, root) for main in mains] for name, mains in found.mains.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "skipped"),
+    [
+        ("hello", {"hello": ["."]}, ()),
+        ("two-mains", {"api": ["cmd/api"], "worker": ["cmd/worker"]}, ()),
+        ("deep-mains", {"a": ["services/a"], "b": ["services/b"]}, ("examples/x", "tools/gen")),
+        ("workspace", {"app": ["app"]}, ()),
+        ("subfolder", {"api": ["services/api"]}, ()),
+        ("replaced", {"app": ["app"]}, ()),
+        ("versioned", {"tool": ["."]}, ()),
+        ("unicode-path", {"hello": ["."]}, ()),
+    ],
+)
+def test_an_empty_table_finds_everything(
+    module: ModuleFactory, name: str, images: dict[str, list[str]], skipped: tuple[str, ...]
+) -> None:
+    """Each main package gets an image of its name; what was left aside is told."""
+    root = module(name)
+    found = facts(root)
+    assert folders(root, found) == images
+    assert found.skipped == skipped
+
+
+def test_main_chooses(module: ModuleFactory) -> None:
+    """`image.main` names one main package or several, helpers too; each gets an image."""
+    root = module("deep-mains")
+    assert folders(root, facts(root, {"image": {"main": "tools/gen"}})) == {"gen": ["tools/gen"]}
+    several = facts(root, {"image": {"main": ["services/b", "examples/x"]}})
+    assert folders(root, several) == {"b": ["services/b"], "x": ["examples/x"]}
+    assert several.skipped == ()
+
+
+def test_tables_of_images(module: ModuleFactory) -> None:
+    """An image holds the programs of its `main`, else the one that bears its name, in the table's order."""
+    root = module("two-mains")
+    images = {"worker": {}, "all": {"main": ["cmd/worker", "cmd/api"]}, "api": {"main": "cmd/api"}}
+    assert folders(root, facts(root, {"images": images})) == {
+        "worker": ["cmd/worker"],
+        "all": ["cmd/worker", "cmd/api"],
+        "api": ["cmd/api"],
+    }
+
+
+def test_main_is_relative_to_the_module(module: ModuleFactory) -> None:
+    """Not to pyproject.toml, where the two differ."""
+    root = module("subfolder")
+    (root / "services/api/cmd/tool").mkdir(parents=True)
+    shutil.copy(root / "services/api/main.go", root / "services/api/cmd/tool/main.go")
+    found = facts(root, {"image": {"main": "cmd/tool"}})
+    assert folders(root, found) == {"tool": ["services/api/cmd/tool"]}
+
+
+def test_an_image_without_its_program(module: ModuleFactory) -> None:
+    """A table whose name fits no main package says which there are."""
+    with pytest.raises(SettingsError) as caught:
+        facts(module("two-mains"), {"images": {"server": {}}})
+    assert str(caught.value) == (
+        "pyproject.toml: [tool.gomab.images.server] has no main, and no main packages are named 'server'; "
+        "set main to one of: cmd/api, cmd/worker"
+    )
+
+
+def test_two_programs_of_one_name(module: ModuleFactory) -> None:
+    """One would overwrite the other: both folders are named, and tables with `main` are the way out."""
+    root = module("same-name")
+    with pytest.raises(
+        SettingsError, match=r"named 'server': services/a/cmd/server and services/b/cmd/server"
+    ):
+        facts(root)
+    with pytest.raises(SettingsError, match="and 2 main packages are named 'server'"):
+        facts(root, {"images": {"server": {}}})
+    images = {"a": {"main": "services/a/cmd/server"}, "b": {"main": "services/b/cmd/server"}}
+    assert len(facts(root, {"images": images}).mains) == 2
+
+
+def test_names_of_images_are_lower_case(module: ModuleFactory) -> None:
+    """As repositories must be; two that differ in case alone are an error."""
+    root = module("two-mains")
+    (root / "cmd/worker").rename(root / "cmd/API2")
+    assert list(facts(root).mains) == ["api2", "api"]
+    (root / "cmd/API2").rename(root / "cmd/API")
+    with pytest.raises(SettingsError, match="two main packages are named 'api'"):
+        facts(root)
+
+
+def test_tags_of_an_image_decide_what_it_finds(module: ModuleFactory) -> None:
+    """A main package behind a build tag is found for the image that sets the tag, and for no other."""
+    root = module("two-mains")
+    extra = root / "cmd/extra/main.go"
+    extra.parent.mkdir()
+    extra.write_text("//go:build extra\n\npackage main\n\nfunc main() {}\n")
+    assert "extra" not in facts(root).mains
+    assert "extra" in facts(root, {"go": {"tags": ["extra"]}}).mains
+    images = {"api": {}, "extra": {"go": {"tags": ["extra"]}}}
+    assert list(facts(root, {"images": images}).mains) == ["api", "extra"]
+    with pytest.raises(SettingsError, match=r"\[tool\.gomab\.images\.extra\] has no main"):
+        facts(root, {"images": {"api": {}, "extra": {}}})
+
+
+def test_variables_that_change_bytes_are_noted(module: ModuleFactory) -> None:
+    """Those of the environment pass through and are known; what has its default is not said."""
+    root = module("hello")
+    found = facts(root, GOFLAGS="-mod=mod", GOEXPERIMENT="", GOFIPS140="off")
+    assert found.byte_variables == {"GOFLAGS": "-mod=mod"}
+
+
+def test_flags_that_are_lost_are_warned_about(module: ModuleFactory) -> None:
+    """GOFLAGS passes through, all but what the table's own flags replace."""
+    events: list[Event] = []
+    environment = {**os.environ, "GOFLAGS": "-ldflags=-X=main.v=1 -mod=mod"}
+    plan(open_project(module("hello"), environment=environment, emit=events.append))
+    assert [event.text for event in events if event.kind == "warned"] == [
+        "GOFLAGS has -ldflags, which gomab's own replaces; write it as go.ldflags in the table"
+    ]
+
+
+def test_an_old_go_is_an_error(module: ModuleFactory) -> None:
+    """Before anything is listed or compiled."""
+    with pytest.raises(ToolchainError, match=r"go\.mod asks for go 1\.99, but "):
+        facts(module("too-new"))
+
+
+def test_a_workspace_above_the_module(module: ModuleFactory) -> None:
+    """Go uses a go.work of a folder above; so the module is one member of it."""
+    root = module("workspace")
+    found = facts(root, {"module": "app"})
+    assert folders(root, found) == {"app": ["app"]}
+    assert found.toolchain.env["GOWORK"] == str(root / "go.work")
