@@ -20,10 +20,13 @@ def doctor(project: "Project") -> "DoctorResult":
 
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
     """Show everything that would happen, without compiling."""
+    from gomab_tasks.ignored import warn_ignored
     from gomab_tasks.plan_report import report_plan
     from gomab_tasks.tasks.job import plan_project
 
-    return report_plan(project, *plan_project(project, arch))
+    facts, planned = plan_project(project, arch)
+    warn_ignored(project, planned)
+    return report_plan(project, facts, planned)
 
 
 def clean(project: "Project") -> "CleanResult":
