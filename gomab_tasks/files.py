@@ -32,6 +32,7 @@ _CURES = {
     errno.EACCES: "no permission; change its owner or mode, or set another `out`",
     errno.EPERM: "no permission; change its owner or mode, or set another `out`",
     errno.EROFS: "the file system is read-only; set another `out`",
+    errno.EEXIST: "a file is in its place; remove it or set another `out`",
     errno.ENOTDIR: "a part of this path is a file; remove it or set another `out`",
 }
 
@@ -78,28 +79,39 @@ def write(path: Path, content: str | bytes) -> None:
 def locked(path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock, between processes and threads, for the block; `path` is the lock's own file.
 
+    A lock's file may be removed, `clean` does, while others wait for it; they
+    then make it again, so that nobody holds a lock that nobody else can see.
+
     Args:
         check: called while another run holds the lock; what it raises ends the wait.
         shared: let others that share hold it too.
     """
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    while (descriptor := _try_lock(path, operation)) is None:
+        check()
+        time.sleep(0.05)
     try:
-        while not _try_lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX):
-            check()
-            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int, operation: int) -> bool:
+def _try_lock(path: Path, operation: int) -> int | None:
+    """Give the open file of the lock, or nothing while others hold it or it was just removed."""
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 @contextlib.contextmanager
@@ -138,7 +150,8 @@ def _is_ours(path: Path) -> bool:
 def remove_output(out: Path) -> int:
     """Remove a folder that `prepare_output` made; give the bytes it held.
 
-    Raises `StorageError` without the marker, so nobody's own files are ever removed.
+    Raises `StorageError` without the marker, so nobody's own files are ever
+    removed, and while another run holds one of its locks.
     """
     if out.is_symlink() or not out.is_dir():
         if out.is_symlink() or out.exists():
@@ -146,6 +159,7 @@ def remove_output(out: Path) -> int:
         return 0
     if not (out / MARKER).is_file():
         raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
+    _require_idle(out)
     size = sum(path.lstat().st_size for path in out.rglob("*") if not path.is_dir())
     with storage_errors(out):
         # The marker goes last: an interrupted removal can be repeated.
@@ -153,3 +167,11 @@ def remove_output(out: Path) -> int:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         out.rmdir()
     return size
+
+
+def _require_idle(out: Path) -> None:
+    for path in out.rglob("*.lock"):
+        descriptor = _try_lock(path, fcntl.LOCK_EX)
+        if descriptor is None:
+            raise StorageError(f"{out}: another run is at work there; nothing was removed")
+        os.close(descriptor)

@@ -8,19 +8,26 @@ always lists; nothing passes through a shell.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gomab_tasks.errors import StoppedError, ToolError
+from gomab_tasks.parallel import run_all
 from gomab_tasks.secrets import Redact
 
-_GRACE_SECONDS = 2.0
+# INT and TERM together: `nox -j` kills a session 2 s after it asked it to end.
+_GRACE_SECONDS = 0.8
+# What a failure shows of a program that may print for ever.
+_LAST_LINES = 200
+_LONGEST_LINE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,42 @@ class Completed:
     stdout: str
     stderr: str
     seconds: float
+
+
+class Child:
+    """Let a block watch the program that runs for it; made by `Processes.running`."""
+
+    def __init__(self, process: subprocess.Popen[str], redact: Redact, check: Callable[[], None]) -> None:
+        self._process = process
+        self._redact = redact
+        self._check = check
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait(self, seconds: float) -> int | None:
+        """Give the exit code, negative for a signal, or nothing if it still runs after that time.
+
+        Raises `StoppedError` when `Processes.stop()` ended it.
+        """
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, seconds))
+        self._check()
+        return self._process.returncode
+
+    @property
+    def output(self) -> str:
+        """The last lines that it printed so far, stdout and stderr as they came, redacted."""
+        if self._process.poll() is not None:
+            # A descendant may hold the pipe open for ever.
+            self._reader.join(_GRACE_SECONDS)
+        return self._redact("".join(self._lines.copy()))
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            while line := stdout.readline(_LONGEST_LINE):
+                self._lines.append(line)
 
 
 class Processes:
@@ -55,6 +98,7 @@ class Processes:
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
         on_line: Callable[[str], None] | None = None,
+        secret_stdout: bool = False,
     ) -> Completed:
         """Run a program to its end and capture what it prints.
 
@@ -62,25 +106,50 @@ class Processes:
             env: variables added to the environment of the run.
             on_line: called with each line of stderr as it comes, redacted; what
                 it raises ends the child and is raised here.
+            secret_stdout: stdout is wanted for the secret it is, so it is not
+                redacted; the caller keeps it to itself.
 
         Raises `ToolError` when the program cannot be started, `StoppedError`
         when `stop()` ended it.
         """
         words = tuple(str(word) for word in argv)
-        start = time.monotonic()
-        child = self._start(words, cwd, env, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
+        run = functools.partial(self._run, words, cwd, env, stdin, on_line)
+        if threading.current_thread() is not threading.main_thread():
+            completed: Completed | Exception = run()
+        else:
+            # No signal handler may come between a fork and the note of its child.
+            (completed,) = run_all([run], 1, self.stop)
+        if isinstance(completed, Exception):
+            raise completed
+        return completed if secret_stdout else replace(completed, stdout=self.redact(completed.stdout))
+
+    @contextlib.contextmanager
+    def running(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator[Child]:
+        """Run a program beside the block, and end it with its descendants after the block.
+
+        Only the last lines of what it prints are kept. Not for the main thread,
+        where a signal's handler may come between a fork and the note of its child.
+
+        Args:
+            environment: all its variables; those of the run if not given.
+
+        Raises `ToolError` when the program cannot be started.
+        """
+        words = tuple(str(word) for word in argv)
+        variables = self.environment if environment is None else environment
+        process = self._start(words, cwd, variables, subprocess.DEVNULL, subprocess.STDOUT)
         try:
-            stdout, stderr = self._communicate(child, stdin, on_line)
+            yield Child(process, self.redact, self.check)
         finally:
-            # Reached with the child alive only when this thread was interrupted.
-            if child.poll() is None:
-                _end_groups([child])
-                _close_pipes(child)
+            _end_groups([process])
             with self._lock:
-                self._running.discard(child)
-        self.check()
-        redact = self.redact
-        return Completed(words, child.returncode, redact(stdout), redact(stderr), time.monotonic() - start)
+                self._running.discard(process)
 
     def stop(self) -> None:
         """End every running child and its descendants: INT, then TERM, then KILL."""
@@ -94,8 +163,33 @@ class Processes:
         if self._stopped:
             raise StoppedError("interrupted")
 
+    def _run(
+        self,
+        words: tuple[str, ...],
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        stdin: str | None,
+        on_line: Callable[[str], None] | None,
+    ) -> Completed:
+        start = time.monotonic()
+        source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
+        child = self._start(words, cwd, self.environment | dict(env or {}), source)
+        try:
+            stdout, stderr = self._communicate(child, stdin, on_line)
+        finally:
+            with self._lock:
+                self._running.discard(child)
+        self.check()
+        seconds = time.monotonic() - start
+        return Completed(words, child.returncode, stdout, self.redact(stderr), seconds)
+
     def _start(
-        self, words: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None, stdin: int
+        self,
+        words: tuple[str, ...],
+        cwd: Path | None,
+        environment: Mapping[str, str],
+        stdin: int,
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         with self._lock:
             self.check()
@@ -103,10 +197,10 @@ class Processes:
                 child = subprocess.Popen(
                     words,
                     cwd=cwd,
-                    env=self.environment | dict(env or {}),
+                    env=environment,
                     stdin=stdin,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
+                    stderr=stderr,
                     encoding="utf-8",
                     errors="replace",
                     start_new_session=True,
@@ -148,24 +242,29 @@ class Processes:
         return stdout, "".join(lines)
 
 
-def _close_pipes(child: subprocess.Popen[str]) -> None:
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe:
-            with contextlib.suppress(OSError):
-                pipe.close()
-
-
 def _end_groups(children: Sequence[subprocess.Popen[str]]) -> None:
+    try:
+        _end_gently(children)
+    except BaseException:  # a second Ctrl-C has no patience
+        _signal_groups(children, signal.SIGKILL)
+        raise
+
+
+def _end_gently(children: Sequence[subprocess.Popen[str]]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         alive = [child for child in children if _group_is_alive(child)]
         if not alive:
             return
-        for child in alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, number)
+        _signal_groups(alive, number)
         deadline = time.monotonic() + _GRACE_SECONDS
         while time.monotonic() < deadline and any(map(_group_is_alive, alive)):
             time.sleep(0.01)
+
+
+def _signal_groups(children: Sequence[subprocess.Popen[str]], number: int) -> None:
+    for child in children:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
 
 
 def _group_is_alive(child: subprocess.Popen[str]) -> bool:

@@ -175,6 +175,35 @@ def test_lock_between_threads(tmp_path: Path) -> None:
     assert most == 1
 
 
+def test_removed_lock(tmp_path: Path) -> None:
+    """Where a lock's file is removed while others wait, they still exclude each other."""
+    path = tmp_path / "lock"
+    entered: list[str] = []
+    leave = threading.Event()
+
+    def work(name: str) -> None:
+        with files.locked(path):
+            entered.append(name)
+            leave.wait(10)
+
+    with files.locked(path):
+        threads = [threading.Thread(target=work, args=("waited",))]
+        threads[0].start()
+        time.sleep(0.1)
+        path.unlink()
+    while not entered:
+        time.sleep(0.01)
+    threads.append(threading.Thread(target=work, args=("came later",)))
+    threads[1].start()
+    time.sleep(0.15)
+    seen = list(entered)
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert seen == ["waited"]
+    assert entered == ["waited", "came later"]
+
+
 def test_temporary_folder(tmp_path: Path) -> None:
     """The folder is there for the block, and gone with all it holds, whatever happens."""
 
@@ -201,6 +230,20 @@ def test_output_folder(tmp_path: Path) -> None:
     assert files.remove_output(out) > 1000
     assert not out.exists()
     assert files.remove_output(out) == 0
+
+
+def test_busy_output_folder(tmp_path: Path) -> None:
+    """What another run is at work in is not removed below it."""
+    out = tmp_path / "out"
+    files.prepare_output(out)
+    with (
+        files.locked(out / "locks" / "one.lock", shared=True),
+        pytest.raises(StorageError, match="another run is at work there; nothing was removed"),
+    ):
+        files.remove_output(out)
+    assert (out / files.MARKER).is_file()
+    files.remove_output(out)
+    assert not out.exists()
 
 
 def test_foreign_output_folder(tmp_path: Path) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import functools
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from gomab_tasks.errors import StoppedError, ToolError
-from gomab_tasks.process import Completed, Processes
+from gomab_tasks.process import Child, Completed, Processes
 from gomab_tasks.secrets import redactor
+
+T = TypeVar("T")
 
 # A leader and a grandchild that both ignore INT and TERM, and write their ids.
 STUBBORN = """
@@ -237,3 +242,104 @@ def test_interrupted(processes: Processes, tmp_path: Path, on_line: Callable[[st
     thread.join()
     (pid,) = (int(path.name) for path in tmp_path.iterdir())
     assert not is_running(pid)
+
+
+def test_interrupted_while_forking(
+    processes: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal right after the fork, before anybody knows the child's id, leaves no child."""
+    fork = subprocess._fork_exec  # type: ignore[attr-defined]
+
+    def fork_and_interrupt(*words: Any) -> int:
+        pid: int = fork(*words)
+        (tmp_path / str(pid)).touch()
+        os.kill(os.getpid(), signal.SIGINT)
+        return pid
+
+    monkeypatch.setattr(subprocess, "_fork_exec", fork_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        processes.run(python("import time; time.sleep(60)"))
+    (pid,) = (int(path.name) for path in tmp_path.iterdir())
+    wait_for(lambda: not is_running(pid))
+
+
+def test_second_interrupt_is_impatient(processes: Processes, tmp_path: Path) -> None:
+    """Who interrupts again while stubborn children are asked to end sees them killed at once."""
+    (tmp_path / "program").write_text(STUBBORN)
+
+    def interrupt() -> None:
+        wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        processes.run([*python(STUBBORN), tmp_path])
+    assert time.monotonic() - start < 2
+    thread.join()
+    wait_for(lambda: not any(is_running(int(path.stem)) for path in tmp_path.glob("*.pid")))
+
+
+def beside(processes: Processes, code: str, watch: Callable[[Child], T]) -> T:
+    """Run Python code beside a block, as work does: not in the main thread."""
+
+    def block() -> T:
+        with processes.running(python(code)) as child:
+            return watch(child)
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(block).result()
+
+
+def test_running_beside_a_block(processes: Processes) -> None:
+    """It is ended with the block; its exit code is there once it has ended."""
+
+    def watch(child: Child) -> Child:
+        wait_for(lambda: "up" in child.output)
+        assert child.wait(0) is None
+        return child
+
+    ended = beside(processes, "import time; print('up', flush=True); time.sleep(60)", watch)
+    assert ended.wait(0) is not None
+    assert beside(processes, "raise SystemExit(4)", lambda child: child.wait(20)) == 4
+
+
+def test_running_keeps_the_last_lines(processes: Processes) -> None:
+    """However much it prints, stdout and stderr in their order, however long a line."""
+
+    def watch(child: Child) -> list[str]:
+        child.wait(20)
+        return child.output.splitlines()
+
+    code = "import sys; print('x' * 9_000_000, *range(9999), sep='\\n', flush=True); sys.exit('end')"
+    lines = beside(processes, code, watch)
+    assert lines[-3:] == ["9997", "9998", "end"]
+    assert len(lines) < 1000
+
+
+def test_running_is_stopped(processes: Processes) -> None:
+    """`stop` ends it, and who waits for it is told so."""
+
+    def watch(child: Child) -> None:
+        threading.Timer(0.1, processes.stop).start()
+        child.wait(60)
+
+    with pytest.raises(StoppedError):
+        beside(processes, "import time; time.sleep(60)", watch)
+
+
+def test_running_with_variables_of_its_own(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are given are all that it has."""
+    monkeypatch.setitem(processes.environment, "OF_THE_RUN", "1")
+    words = python("import os; print(os.environ.get('OWN'), os.environ.get('OF_THE_RUN'))")
+
+    def block() -> str:
+        with processes.running(words, environment={"OWN": "2"}) as child:
+            child.wait(20)
+            return child.output
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(block).result() == "2 None\n"

@@ -27,6 +27,7 @@ _HIGHEST_MODE = 0o7777
 _TYPES = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
 # Go's archive/tar reads no longer ones either (maxSpecialFileSize).
 _LONGEST_EXTENSION = 1 << 20
+_NUMBERS = frozenset({b"size", b"uid", b"gid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def complete(entries: Iterable[Entry]) -> tuple[Entry, ...]:
             raise VerificationError(f"layer: two entries have the path '{entry.path}'; rename one of them")
         found[entry.path] = entry
     for path in tuple(found):
-        for parent in _parents(path):
+        for parent in parents(path):
             above = found.setdefault(parent, Entry(path=parent, kind="directory", mode=0o755))
             if above.kind != "directory":
                 raise VerificationError(
@@ -71,7 +72,8 @@ def complete(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
-def _parents(path: str) -> Iterator[str]:
+def parents(path: str) -> Iterator[str]:
+    """Give the folders that a path lies in, the highest first."""
     parts = path.split("/")
     return ("/".join(parts[:count]) for count in range(1, len(parts)))
 
@@ -193,13 +195,29 @@ class TarStream(Protocol):
 
 @dataclass(slots=True)
 class Member:
-    """Hold a member of a tar that passes by; `size` is that of its content in bytes."""
+    """Hold a member of a tar that passes by.
+
+    Attributes:
+        path: as it is written: it may begin with `./` and end with `/`.
+        kind: `other` is a device, a pipe or a hard link.
+        size: that of its content in bytes.
+        target: where a symlink points.
+    """
 
     path: str
-    is_file: bool
+    kind: Kind | Literal["other"]
     size: int
+    mode: int
+    uid: int
+    gid: int
+    target: str
     _stream: TarStream
     _left: int
+
+    @property
+    def is_file(self) -> bool:
+        """Tell whether it is a regular file."""
+        return self.kind == "file"
 
     def pieces(self) -> Iterator[bytes]:
         """Give the content in pieces of at most 1 MiB; ask for it before the next member."""
@@ -282,8 +300,8 @@ def _pax_records(content: bytes) -> Iterator[tuple[str, str]]:
         keyword, equals, value = record.partition(b" ")[2].partition(b"=")
         if not equals or not value.endswith(b"\n"):
             raise ValueError("damaged record")
-        if keyword == b"size" and not value[:-1].isdigit():
-            raise ValueError("damaged size")
+        if keyword in _NUMBERS and not value[:-1].isdigit():
+            raise ValueError("damaged number")
         yield keyword.decode("utf-8", "surrogateescape"), value[:-1].decode("utf-8", "surrogateescape")
 
 
@@ -306,4 +324,22 @@ def _member(stream: TarStream, header: tarfile.TarInfo, extension: dict[str, str
     # Only these have content; links may state a size all the same.
     has_content = header.isreg() or header.type not in tarfile.SUPPORTED_TYPES
     size = int(extension.get("size", header.size)) if has_content else 0
-    return Member(extension.get("path", header.name), header.isreg(), size, stream, size)
+    return Member(
+        path=extension.get("path", header.name),
+        kind=_kind_of(header),
+        size=size,
+        mode=header.mode & _HIGHEST_MODE,
+        uid=int(extension.get("uid", header.uid)),
+        gid=int(extension.get("gid", header.gid)),
+        target=extension.get("linkpath", header.linkname) if header.issym() else "",
+        _stream=stream,
+        _left=size,
+    )
+
+
+def _kind_of(header: tarfile.TarInfo) -> Kind | Literal["other"]:
+    if header.isreg():
+        return "file"
+    if header.isdir():
+        return "directory"
+    return "symlink" if header.issym() else "other"

@@ -19,7 +19,7 @@ from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.credentials import Found
 from gomab_tasks.registry.failure import not_a_registry, refusal, unauthorised
 from gomab_tasks.registry.login import Credentials
-from gomab_tasks.registry.message import Answer, Request
+from gomab_tasks.registry.message import Answer, Request, origin_of
 from gomab_tasks.registry.reference import Repository
 
 Scopes = tuple[str, ...]
@@ -30,6 +30,10 @@ _CLIENT_ID = "gomab-tasks"
 _LIFETIME_SECONDS = 60.0
 _MARGIN_SECONDS = 10.0
 _PART = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([A-Za-z][\w-]*)')
+
+
+# What may stand in a header without harm.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,8 @@ class Authentication:
 
     def refused(self, repository: Repository, answer: Answer) -> RegistryError:
         """Word that the registry does not accept us."""
-        found = self.found(repository)
-        return unauthorised(str(repository), repository.registry, found, answer.errors)
+        said = tuple(map(self.redact, answer.errors))
+        return unauthorised(str(repository), repository.registry, self.found(repository), said)
 
     def found(self, repository: Repository) -> Found:
         """Give the credentials for a repository."""
@@ -160,7 +164,7 @@ class Authentication:
     def _obtain(self, repository: Repository, scopes: Scopes) -> _Token:
         assert self._challenge is not None
         credentials = self.found(repository).credentials
-        if credentials and credentials.registry_token:
+        if credentials and _TOKEN.fullmatch(credentials.registry_token):
             token = _Token(f"Bearer {credentials.registry_token}", float("inf"))
         elif self._challenge.scheme == "basic":
             token = _Token(_basic(credentials), float("inf"))
@@ -179,13 +183,17 @@ class Authentication:
         if answer.status in {400, 401, 403}:
             raise self.refused(repository, answer)
         if answer.status != 200:  # noqa: PLR2004 - OK
-            raise refusal(answer, str(repository), f"get a token from {urlsplit(realm).netloc}")
+            error = refusal(answer, str(repository), f"get a token from {urlsplit(realm).netloc}")
+            raise RegistryError(self.redact(str(error)))
         return _read_token(answer, repository)
 
     def _check_realm(self, repository: Repository, realm: str) -> None:
-        parts = urlsplit(realm)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and self._is_plain_allowed(parts.netloc))
-        if not (secure and parts.hostname) or "@" in parts.netloc:
+        try:
+            scheme, host, _ = origin_of(realm)
+        except ValueError:
+            scheme = host = ""
+        secure = scheme == "https" or (scheme == "http" and self._is_plain_allowed(urlsplit(realm).netloc))
+        if not (secure and host) or "@" in realm:
             raise RegistryError(
                 f"{repository}: names '{realm}' as its token server, which is not encrypted; "
                 "no credentials were sent there"
@@ -229,7 +237,7 @@ def _read_token(answer: Answer, repository: Repository) -> _Token:
         lifetime = float(document.get("expires_in") or _LIFETIME_SECONDS)
     except (ValueError, TypeError, AttributeError):
         token, lifetime = None, 0.0
-    if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise RegistryError(f"{repository}: its token server sent no token; is it set up for this registry?")
     margin = min(_MARGIN_SECONDS, lifetime / 4)
     return _Token(f"Bearer {token}", time.monotonic() + lifetime - margin)

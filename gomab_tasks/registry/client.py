@@ -12,6 +12,7 @@ from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.authentication import pull_scope, push_scope
+from gomab_tasks.registry.failure import LoginError
 from gomab_tasks.registry.message import Answer, Request, Upload
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.session import Session
@@ -159,17 +160,23 @@ class Client:
     def _start_upload(self, repository: Repository, digest: str, mounts: Collection[str]) -> str:
         """Give the address to send a blob to; empty where it could be mounted."""
         for source in mounts:
-            query = f"?mount={quote(digest, safe='')}&from={quote(source, safe='')}"
-            answer = self._post_upload(repository, query, (pull_scope(source),))
-            if answer.status == _CREATED:
+            answer = self._mount(repository, digest, source)
+            if answer and answer.status == _CREATED:
                 _check_digest(repository, f"the blob {digest}", digest, answer.digest)
                 return ""
-            if answer.status == _ACCEPTED:  # it is not there, and this is an upload like any other
+            if answer and answer.status == _ACCEPTED:  # it is not there; this is an upload like any other
                 return self._location(repository, answer)
         answer = self._post_upload(repository)
         if answer.status != _ACCEPTED:
             raise self.session.refusal(repository, answer, "start an upload")
         return self._location(repository, answer)
+
+    def _mount(self, repository: Repository, digest: str, source: str) -> Answer | None:
+        query = f"?mount={quote(digest, safe='')}&from={quote(source, safe='')}"
+        try:
+            return self._post_upload(repository, query, (pull_scope(source),))
+        except LoginError:  # the source is out of reach; the repository itself need not be
+            return None
 
     def _post_upload(
         self, repository: Repository, query: str = "", further_scopes: tuple[str, ...] = ()
@@ -181,7 +188,7 @@ class Client:
         location = answer.headers.get("location", "")
         if not location:
             raise RegistryError(f"{repository}: gave no Location to upload to; is this a registry?")
-        return self.session.join(self.session.url(repository, "blobs/uploads/"), location)
+        return self.session.join(repository, self.session.url(repository, "blobs/uploads/"), location)
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from urllib3 import exceptions
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.credentials import Found
-from gomab_tasks.registry.message import Answer
+from gomab_tasks.registry.message import Answer, printable
 
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 AGAIN = "run it again: what is there already is not sent twice"
-_LONGEST_BODY = 300
-_UNREACHABLE_ATTEMPTS = 2
+# Of those, each takes long, or is more likely a wrong name than bad luck.
+_STALLED_ATTEMPTS, _UNREACHABLE_ATTEMPTS = 3, 2
 
 
 class TransientError(RegistryError):
@@ -32,23 +32,34 @@ class TransientError(RegistryError):
         self.attempts = attempts
 
 
-def connection_failure(error: exceptions.HTTPError, where: str, host: str) -> RegistryError:
-    """Word an error of the network; `where` is what the message is about, `host` what was asked."""
+def connection_failure(
+    error: exceptions.HTTPError, where: str, host: str, *, has_answered: bool
+) -> RegistryError:
+    """Word an error of the network.
+
+    Args:
+        where: what the message is about.
+        host: what was asked.
+        has_answered: it has worked before, so that it may well come back.
+    """
     match error:
         case exceptions.SSLError():
             return _tls_failure(error, where, host)
         case exceptions.LocationValueError() | exceptions.LocationParseError():
             return RegistryError(f"{where}: sent an address that cannot be read; is this a registry?")
         case exceptions.ReadTimeoutError():
-            problem = "stalled: nothing moved for too long"
+            return _stall(where, host)
         case _ if "timed out" in _cause(error) and not isinstance(error, exceptions.ConnectTimeoutError):
-            problem = "stalled: nothing moved for too long"
+            return _stall(where, host)
         case exceptions.ProxyError() | exceptions.NewConnectionError() | exceptions.ConnectTimeoutError():
             message = f"{where}: {_unreachable(error, host)}"
-            return TransientError(message, attempts=_UNREACHABLE_ATTEMPTS)
-        case _:
-            problem = f"closed the connection ({_cause(error)})"
-    return TransientError(f"{where}: {host} {problem}; {AGAIN}")
+            return TransientError(message, attempts=None if has_answered else _UNREACHABLE_ATTEMPTS)
+    return TransientError(f"{where}: {host} closed the connection ({_cause(error)}); {AGAIN}")
+
+
+def _stall(where: str, host: str) -> TransientError:
+    message = f"{where}: {host} stalled: nothing moved for too long; {AGAIN}"
+    return TransientError(message, attempts=_STALLED_ATTEMPTS)
 
 
 def _unreachable(error: exceptions.HTTPError, host: str) -> str:
@@ -110,8 +121,7 @@ def _reason(answer: Answer) -> str:
         return f"{', '.join(answer.errors)} (HTTP {answer.status})"
     if answer.is_html or not answer.body:
         return f"it answered HTTP {answer.status}" + (" and HTML" if answer.is_html else "")
-    text = " ".join(answer.body[:_LONGEST_BODY].decode(errors="replace").split())
-    return f"it answered HTTP {answer.status}: {text}"
+    return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
 
 
 def answer_is_full(answer: Answer) -> bool:
@@ -146,7 +156,11 @@ def not_a_registry(where: str, answer: Answer) -> RegistryError:
     )
 
 
-def unauthorised(where: str, registry: str, found: Found, said: tuple[str, ...]) -> RegistryError:
+class LoginError(RegistryError):
+    """Report that a login is missing, wrong, or not enough."""
+
+
+def unauthorised(where: str, registry: str, found: Found, said: tuple[str, ...]) -> LoginError:
     """Word a refused or missing login."""
     command = f"docker login {registry}"
     if found.credentials:
@@ -155,7 +169,7 @@ def unauthorised(where: str, registry: str, found: Found, said: tuple[str, ...])
     else:
         problem = "asks for a login, and there is none for it"
     details = "".join(f" ({text})" for text in (*said, *found.remarks))
-    return RegistryError(f"{where}: {problem}{details}; log in: {command}")
+    return LoginError(f"{where}: {problem}{details}; log in: {command}")
 
 
 def _retry_after(answer: Answer) -> float | None:

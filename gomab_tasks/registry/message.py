@@ -14,6 +14,7 @@ from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.reading import read_errors
 
 Origin = tuple[str, str, int]
+_LONGEST_LINE = 300
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -114,4 +115,10 @@ def _word(error: Mapping[str, object]) -> str:
         words.append(str(detail["Err"]))
     elif isinstance(detail, str) and detail:
         words.append(detail)
-    return ": ".join(words)
+    return printable(": ".join(words))
+
+
+def printable(text: str) -> str:
+    """Make one short line of what a server says, without what could steer a terminal."""
+    line = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(line.split())[:_LONGEST_LINE]

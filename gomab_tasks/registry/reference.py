@@ -21,6 +21,7 @@ _NAME = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 _DIGEST = r"sha256:[0-9a-f]{64}"
 _LONGEST_NAME = 255
+_LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,18 @@ def parse_repository(text: str) -> Repository:
     if separator:
         raise SettingsError(f"repository '{text}': write it without '{scheme}://': '{rest}'")
     registry, name = _split_registry(text)
-    if not re.fullmatch(_HOST, registry):
+    if not re.fullmatch(_HOST, registry) or not _has_port(registry):
         raise SettingsError(f"repository '{text}': '{registry}' is no host name; write 'ghcr.io/acme/api'")
     if not re.fullmatch(_NAME, name):
         raise SettingsError(f"repository '{text}': {_name_advice(name)}")
     if len(name) > _LONGEST_NAME:
         raise SettingsError(f"repository '{text}': is longer than {_LONGEST_NAME} characters; shorten it")
     return Repository(registry, name)
+
+
+def _has_port(registry: str) -> bool:
+    port = registry.rpartition("]")[2].partition(":")[2]
+    return not port or 0 < int(port) <= _LARGEST_PORT
 
 
 def _split_registry(text: str) -> tuple[str, str]:

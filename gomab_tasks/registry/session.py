@@ -12,7 +12,7 @@ from gomab_tasks.errors import RegistryError
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.authentication import Authentication, Scopes
 from gomab_tasks.registry.credentials import find_credentials
-from gomab_tasks.registry.failure import PlainTextError, TransientError, not_a_registry, refusal
+from gomab_tasks.registry.failure import TRANSIENT, PlainTextError, TransientError, not_a_registry, refusal
 from gomab_tasks.registry.message import Answer, Request, origin_of
 from gomab_tasks.registry.proxy import is_loopback
 from gomab_tasks.registry.reference import Repository, api_host
@@ -46,9 +46,15 @@ class Session:
         """Give an address below that of a repository."""
         return f"{self._base}/v2/{repository.name}/{path}"
 
-    def join(self, base: str, location: str) -> str:
+    def join(self, repository: Repository, url: str, location: str) -> str:
         """Resolve a Location; TLS is kept where a registry behind a proxy does not know that it has it."""
-        url = urljoin(base, location)
+        try:
+            url = urljoin(url, location)
+            origin_of(url)
+        except ValueError:
+            raise RegistryError(
+                f"{repository}: leads to an address that cannot be read; is this a registry?"
+            ) from None
         own, other = urlsplit(self._base), urlsplit(url)
         if own.scheme == "https" and other.scheme == "http" and own.hostname == other.hostname:
             return urlunsplit(("https", own.netloc, *other[2:]))
@@ -106,6 +112,7 @@ class Session:
                 not sent again: the whole upload starts anew.
         """
         for _ in range(_MOST_REDIRECTS):
+            request = self._moved(request)
             if origin_of(request.url) == origin_of(self._base):
                 answer = self._send(repository, request, scopes, receive, sends_once=sends_once)
             else:  # what is foreign never sees our login
@@ -113,7 +120,7 @@ class Session:
             keeps_method = request.method in {"GET", "HEAD"} or answer.status in _KEEPING_METHOD
             if answer.status not in _REDIRECTS or "location" not in answer.headers or not keeps_method:
                 return answer
-            request = replace(request, url=self.join(request.url, answer.headers["location"]))
+            request = replace(request, url=self.join(repository, request.url, answer.headers["location"]))
         raise RegistryError(f"{repository}: leads from address to address without end; is this a registry?")
 
     def _send(
@@ -132,9 +139,7 @@ class Session:
         renewed = self._authentication.renew(repository, scopes, used, answer)
         if sends_once:
             raise TransientError(f"{repository}: the login expired while a blob was sent", wait_seconds=0)
-        # The first request may have changed the scheme.
-        moved = replace(request, url=self._moved(request.url))
-        answer = self._settle(_authorised(moved, renewed), str(repository), receive)
+        answer = self._settle(_authorised(self._moved(request), renewed), str(repository), receive)
         if answer.status == _UNAUTHORISED:
             raise self._authentication.refused(repository, answer)
         return answer
@@ -162,16 +167,18 @@ class Session:
         self._base, self._is_settled = secure, True
         return answer
 
-    def _moved(self, url: str) -> str:
-        parts, base = urlsplit(url), urlsplit(self._base)
-        return urlunsplit((base.scheme, *parts[1:])) if parts.netloc == base.netloc else url
+    def _moved(self, request: Request) -> Request:
+        """Follow a change of the scheme, which the first request may have brought about."""
+        parts, base = urlsplit(request.url), urlsplit(self._base)
+        if parts.netloc != base.netloc:
+            return request
+        return replace(request, url=urlunsplit((base.scheme, *parts[1:])))
 
     def _fetch_token(self, request: Request, where: str) -> Answer:
         def act() -> Answer:
             answer = self._transport.send(request, where)
-            error = refusal(answer, where, "get a token")
-            if isinstance(error, TransientError):
-                raise error
+            if answer.status in TRANSIENT:
+                raise refusal(answer, where, "get a token")
             return answer
 
         return self.retry(act)

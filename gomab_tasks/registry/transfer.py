@@ -19,7 +19,7 @@ from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import Emit, Step, silent, step
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.message import Upload
-from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.reference import Repository, check_tag
 from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.units import mebibytes
 
@@ -73,6 +73,11 @@ class Destination:
     tags: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     immutable_tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `SettingsError` for what is no tag: it would stand in addresses."""
+        for tag in self.tags:
+            check_tag(tag)
 
     def is_immutable(self, tag: str) -> bool:
         """Tell whether a tag must never move."""

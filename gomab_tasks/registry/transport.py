@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import certifi
 import urllib3
@@ -35,6 +35,8 @@ Receive = Callable[[Answer, Iterator[bytes]], None]
 # Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
 LARGEST_DOCUMENT = 4 << 20
 WORKERS = 6
+# Several images may be pushed at once, and urllib3 warns when it discards connections.
+_KEPT = 16 * WORKERS
 _PIECE = 256 << 10
 _POLL_SECONDS = 0.1
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -83,6 +85,7 @@ class Transport:
         self._ca_file = ca_file
         self._pools: dict[Origin, HTTPConnectionPool] = {}
         self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._answered: set[Origin] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._stopped = False
@@ -120,7 +123,8 @@ class Transport:
 
     def is_plain_allowed(self, host: str) -> bool:
         """Tell whether a host, `HOST` or `HOST:PORT`, may be spoken to without TLS."""
-        return host in self._plain_http or is_loopback(urlsplit(f"//{host}").hostname or "")
+        name = urlsplit(f"//{host}").hostname or ""
+        return host in self._plain_http or name in self._plain_http or is_loopback(name)
 
     def send(self, request: Request, where: str, receive: Receive | None = None) -> Answer:
         """Send one request and read its answer, at most 4 MiB of it.
@@ -140,7 +144,8 @@ class Transport:
             return self._send(request, receive)
         except urllib3.exceptions.HTTPError as error:
             self.check()  # a connection that we broke off is no failure of the registry
-            raise connection_failure(error, where, host) from error
+            has_answered = origin_of(request.url) in self._answered
+            raise connection_failure(error, where, host, has_answered=has_answered) from error
 
     def _send(self, request: Request, receive: Receive | None) -> Answer:
         pool = self._pool(origin_of(request.url))
@@ -168,6 +173,7 @@ class Transport:
                 response.close()
 
     def _read(self, response: BaseHTTPResponse, request: Request, receive: Receive | None) -> Answer:
+        self._answered.add(origin_of(request.url))
         headers = {name.lower(): value for name, value in response.headers.items()}
         challenges = tuple(response.headers.getlist("www-authenticate"))
         answer = Answer(response.status, headers, challenges)
@@ -194,8 +200,8 @@ class Transport:
 
     def warm(self, url: str) -> None:
         """Connect in the background: by the time many requests come, as many connections are there."""
-        pool = self._pool(origin_of(url))
-        if pool.proxy is not None:
+        origin = origin_of(url)
+        if origin in self._pools or (pool := self._pool(origin)).proxy is not None:
             return
         # All are taken first: the pool would hand out again what was just put back.
         for connection in [pool._get_conn() for _ in range(WORKERS)]:  # noqa: SLF001 - no public way
@@ -209,7 +215,7 @@ class Transport:
 
     def _make_pool(self, scheme: str, host: str, port: int) -> HTTPConnectionPool:
         options: dict[str, object] = {
-            "maxsize": 2 * WORKERS,
+            "maxsize": _KEPT,
             "timeout": urllib3.Timeout(
                 connect=self.patience.connect_seconds, read=self.patience.stall_seconds
             ),
@@ -254,8 +260,8 @@ def _track(pool: HTTPConnectionPool, live: weakref.WeakSet[HTTPConnection]) -> N
 
 def _proxy_manager(proxy: str, options: Mapping[str, object]) -> urllib3.ProxyManager:
     parts = urlsplit(proxy)
-    user, at, place = parts.netloc.rpartition("@")
-    headers = urllib3.make_headers(proxy_basic_auth=urllib3.util.parse_url(proxy).auth) if at and user else {}
+    user, _, place = parts.netloc.rpartition("@")
+    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else {}
     return urllib3.ProxyManager(f"{parts.scheme}://{place}", proxy_headers=headers, **options)  # type: ignore[arg-type]
 
 

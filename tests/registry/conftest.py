@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,17 @@ import pytest
 
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.client import Client, open_client
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.transfer import Destination, Pushed, push
 from gomab_tasks.registry.transport import Patience
 from gomab_tasks.secrets import redactor
+from tests.conftest import Made
 from tests.registry.server import State, serving
 
 OpenClient = Callable[..., AbstractContextManager[Client]]
 Login = Callable[..., None]
+
+Push = Callable[..., Pushed]
 
 QUICK = Patience(attempts=4, backoff_seconds=0.01, connect_seconds=2, stall_seconds=0.5)
 
@@ -58,3 +63,23 @@ def opened(environment: dict[str, str]) -> OpenClient:
         return open_client(registry, processes, **{"patience": QUICK} | options)
 
     return open_one
+
+
+@pytest.fixture
+def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
+    """Push `made`, as v1 of acme/api to the strict registry, with a new client, as each run does.
+
+    `client` are options of the client, any others those of the destination.
+    """
+
+    def run(
+        tags: tuple[str, ...] = ("v1",),
+        name: str = "acme/api",
+        address: str = strict.address,
+        client: Mapping[str, Any] | None = None,
+        **options: tuple[str, ...],
+    ) -> Pushed:
+        with opened(address, **client or {}) as one:
+            return push(one, made.layout, Destination(Repository(address, name), tags, **options))
+
+    return run

@@ -13,7 +13,6 @@ import secrets
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,10 +51,13 @@ class State:
     # Tokens: user -> password, token -> its scopes; without users there is no login.
     users: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, list[str]] = field(default_factory=dict)
+    # Repositories that no token is good for.
+    forbidden: set[str] = field(default_factory=set)
     identity_tokens: set[str] = field(default_factory=set)
     basic: bool = False
     realm: str = ""
     has_referrers: bool = False
+    connections: list[socket.socket] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fail(self, requests: str, act: Act, times: int = 1) -> None:
@@ -73,6 +75,11 @@ class Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: State
     body: bytes | None = None
+
+    def setup(self) -> None:
+        """Note the connection, so that it ends with the server."""
+        super().setup()
+        self.state.connections.append(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Say nothing; `send` notes."""
@@ -167,8 +174,10 @@ class Exchange(BaseHTTPRequestHandler):
             self.refuse(401, "UNAUTHORIZED", "who are you?")
             return
         token = secrets.token_hex(16)
-        named = (scope.split(":") for scope in scopes)
-        self.state.tokens[token] = [f"{n}:{act}" for _, n, acts in named for act in acts.split(",")]
+        named = [scope.split(":")[1:] for scope in scopes]
+        self.state.tokens[token] = [
+            f"{n}:{act}" for n, acts in named if n not in self.state.forbidden for act in acts.split(",")
+        ]
         self.send(200, json.dumps({"token": token, "expires_in": 300}).encode())
 
     @staticmethod
@@ -300,76 +309,41 @@ class _Nothing:
     def flush(self) -> None: ...
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients break off on purpose."""
+
+
+class Strict(State):
+    """Run a strict registry."""
+
+    def listen(self) -> None:
+        """Start, at the same port as before."""
+        host, _, port = self.address.partition(":")
+        handler = type("Bound", (Exchange,), {"state": self})
+        self._server = _Server((host, int(port)), handler)
+        self.address = f"{host}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; what it has stays."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        for connection in self.connections:
+            connection.close()
+
+
 @contextmanager
-def serving(host: str = "127.0.0.1") -> Iterator[State]:
+def serving(host: str = "127.0.0.1") -> Iterator[Strict]:
     """Run a registry of its own for the block."""
-    state = State()
-    handler = type("Bound", (Exchange,), {"state": state})
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say nothing: clients break off on purpose."""
-
-    with Server((host, 0), handler) as server:
-        state.address = f"{host}:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-# -- faults --------------------------------------------------------------------
-
-
-def answering(status: int, body: bytes = b"", **headers: str) -> Act:
-    """Answer with that."""
-
-    def act(exchange: Exchange) -> bool:
-        exchange.send(status, body, **headers)
-        return True
-
-    return act
-
-
-def refusing(status: int, code: str, message: str = "", **headers: str) -> Act:
-    """Answer with an error of the spec."""
-
-    def act(exchange: Exchange) -> bool:
-        exchange.refuse(status, code, message, **headers)
-        return True
-
-    return act
-
-
-def resetting(after: int = 0) -> Act:
-    """Break the connection off, after some bytes of the body were read."""
-
-    def act(exchange: Exchange) -> bool:
-        exchange.rfile.read(min(after, int(exchange.headers.get("Content-Length") or 0)))
-        exchange.reset()
-        return True
-
-    return act
-
-
-def stalling(seconds: float) -> Act:
-    """Answer nothing for a while, then break off."""
-
-    def act(exchange: Exchange) -> bool:
-        time.sleep(seconds)
-        exchange.reset()
-        return True
-
-    return act
-
-
-def expiring(exchange: Exchange) -> bool:
-    """Forget all tokens, and go on."""
-    exchange.state.tokens.clear()
-    return False
+    state = Strict(address=f"{host}:0")
+    state.listen()
+    try:
+        yield state
+    finally:
+        state.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,12 +9,10 @@ import pytest
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.authentication import Challenge, read_challenges
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, Pushed, push
 from tests.conftest import Made
-from tests.registry.conftest import Login, OpenClient
-from tests.registry.server import State, answering, expiring, serving
-
-Push = Callable[..., Pushed]
+from tests.registry.conftest import Login, OpenClient, Push
+from tests.registry.faults import answering, expiring
+from tests.registry.server import State, serving
 
 
 @pytest.fixture
@@ -23,18 +20,6 @@ def locked(strict: State) -> State:
     """Have the strict registry ask for tokens."""
     strict.users = {"gomab": "wonderland"}
     return strict
-
-
-@pytest.fixture
-def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
-    """Push `made` as v1 with a new client."""
-
-    def run(**options: object) -> Pushed:
-        destination = Destination(Repository(strict.address, "acme/api"), ("v1",), **options)  # type: ignore[arg-type]
-        with opened(strict.address) as client:
-            return push(client, made.layout, destination)
-
-    return run
 
 
 @pytest.mark.parametrize(
@@ -103,6 +88,14 @@ def test_mounting_asks_for_the_source_as_well(locked: State, pushed: Push, login
     assert scopes == [[own], [own, "repository:acme/worker:pull"]]
 
 
+def test_a_sibling_out_of_reach_is_no_obstacle(locked: State, pushed: Push, login: Login, made: Made) -> None:
+    """Its blobs are sent instead of mounted."""
+    login(locked.address)
+    locked.forbidden = {"acme/secret"}
+    assert pushed(mounts=("acme/secret",)).sent_blobs == 5
+    assert locked.tags["acme/api", "v1"] == made.index.digest
+
+
 def test_an_identity_token_is_exchanged(locked: State, pushed: Push, login: Login) -> None:
     """By OAuth2's POST; it never stands in an address."""
     login(locked.address, auth="Z29tYWI6", identitytoken="refreshing")
@@ -117,6 +110,15 @@ def test_a_registry_token_is_sent_as_it_is(locked: State, pushed: Push, login: L
     locked.tokens["ready"] = ["acme/api:pull", "acme/api:push"]
     pushed()
     assert not locked.requests(".*/token")
+
+
+def test_a_registry_token_that_no_header_may_hold_is_not_sent(
+    locked: State, pushed: Push, login: Login
+) -> None:
+    """It could bring headers of its own."""
+    login(locked.address, registrytoken="ready\r\nX-Other: 1")
+    with pytest.raises(RegistryError, match="refuses the login"):
+        pushed()
 
 
 @pytest.mark.parametrize("basic", [True, False])
@@ -178,11 +180,12 @@ def test_an_unknown_kind_of_login_is_told(locked: State, pushed: Push) -> None:
 def test_a_broken_token_server_is_told(
     locked: State, pushed: Push, login: Login, status: int, body: bytes, message: str
 ) -> None:
-    """It is not the registry that fails."""
+    """It is not the registry that fails; tries do not multiply."""
     login(locked.address)
     locked.fail("GET /token", answering(status, body), times=100)
     with pytest.raises(RegistryError, match=message):
         pushed()
+    assert len(locked.requests("GET /token")) == (4 if status == 503 else 1)
 
 
 def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenClient, login: Login) -> None:

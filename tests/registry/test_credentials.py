@@ -192,7 +192,7 @@ def test_a_broken_file_is_named(find: Find, docker: Path, content: bytes) -> Non
 def test_a_broken_variable_is_named(find: Find, environment: dict[str, str]) -> None:
     """$DOCKER_AUTH_CONFIG holds JSON itself, not a path."""
     environment["DOCKER_AUTH_CONFIG"] = "/home/secret/config.json"
-    with pytest.raises(RegistryError, match="^DOCKER_AUTH_CONFIG: is not JSON") as caught:
+    with pytest.raises(RegistryError, match=r"^DOCKER_AUTH_CONFIG: is not JSON") as caught:
         find("ghcr.io/a")
     assert "secret" not in str(caught.value)
 

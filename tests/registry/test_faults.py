@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from functools import partial
 
 import pytest
 
-from gomab_tasks.errors import RegistryError, StoppedError, VerificationError
-from gomab_tasks.process import Processes
+from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, Pushed, push
-from gomab_tasks.registry.transport import Patience
-from tests.conftest import Made, free_port
-from tests.registry.conftest import OpenClient
-from tests.registry.server import Act, Exchange, State, answering, refusing, resetting, serving, stalling
-
-Push = Callable[..., Pushed]
+from tests.conftest import Made
+from tests.registry.conftest import OpenClient, Push
+from tests.registry.faults import answering, refusing, resetting, stalling
+from tests.registry.server import Act, Exchange, State, serving
 
 HTML = b"<!DOCTYPE html><html><body>Welcome to the hotel</body></html>"
 BLOB_PUT = r"PUT .*/blobs/uploads/"
-
-
-@pytest.fixture
-def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
-    """Push `made` as v1 with a new client."""
-
-    def run(address: str = strict.address, **options: object) -> Pushed:
-        with opened(address, **options) as client:
-            return push(client, made.layout, Destination(Repository(address, "acme/api"), ("v1",)))
-
-    return run
 
 
 def is_whole(strict: State, made: Made) -> bool:
@@ -91,16 +72,6 @@ def test_a_blob_whose_answer_was_lost_is_not_sent_twice(strict: State, pushed: P
     assert len(strict.requests("POST")) == 5
 
 
-@pytest.mark.parametrize("form", ["seconds", "date"])
-def test_the_wait_that_a_registry_asks_for_is_kept(strict: State, pushed: Push, form: str) -> None:
-    """Retry-After is a number of seconds, or a date."""
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=1.99), usegmt=True)
-    strict.fail("HEAD", answering(429, Retry_After="1" if form == "seconds" else date))
-    start = time.monotonic()
-    pushed()
-    assert time.monotonic() - start >= 0.9
-
-
 def test_a_wait_that_is_too_long_is_an_error(strict: State, pushed: Push) -> None:
     """Nobody waits an hour for a push."""
     strict.fail("PUT .*/v1", refusing(429, "TOOMANYREQUESTS", "limit reached", Retry_After="3600"))
@@ -130,6 +101,9 @@ def test_attempts_are_bounded(strict: State, pushed: Push) -> None:
             r"answered HTML .*registry\?",
         ),
         ("HEAD", answering(302, Location="/v2/other"), r"from address to address"),
+        ("HEAD", answering(307, Location="http://[::1"), r"an address that cannot be read"),
+        ("POST", answering(202, Location="//h:99999/x"), r"an address that cannot be read"),
+        ("POST", refusing(400, "BAD", "a\x1b[2J\nb"), r"BAD: a \[2J b \(HTTP 400\)$"),
         (BLOB_PUT, refusing(507, "UNKNOWN", "disk"), r"store the blob sha256.*disk or quota is full"),
         (BLOB_PUT, answering(500, b"write: no space left on device"), r"disk or quota is full"),
         (BLOB_PUT, answering(413, HTML, Content_Type="text/html"), r"takes no bodies of that size"),
@@ -216,6 +190,17 @@ def _digest_of(exchange: Exchange) -> str:
     return f"sha256:{re.findall('sha256%3A([0-9a-f]{64})', exchange.path)[0]}"
 
 
+def test_an_upload_address_of_the_same_host_keeps_tls(opened: OpenClient) -> None:
+    """A registry behind a proxy may not know that it has it."""
+    with opened("ghcr.io") as client:
+        repository = Repository("ghcr.io", "a")
+        base = client.session.url(repository, "blobs/uploads/")
+        join = partial(client.session.join, repository, base)
+        assert join("http://ghcr.io/u?x=1") == "https://ghcr.io/u?x=1"
+        assert join("http://other.example/u") == "http://other.example/u"
+        assert join("u/1?x=1") == "https://ghcr.io/v2/a/blobs/uploads/u/1?x=1"
+
+
 def test_an_upload_address_without_encryption_is_refused(strict: State, pushed: Push) -> None:
     """Blobs may be private as well."""
     strict.fail("POST", answering(202, Location="http://storage.example.com/u?secret=1"), times=100)
@@ -224,56 +209,6 @@ def test_an_upload_address_without_encryption_is_refused(strict: State, pushed: 
     ) as caught:
         pushed()
     assert "secret" not in str(caught.value)
-
-
-def test_an_unknown_host_is_named(pushed: Push) -> None:
-    """A misspelt registry."""
-    with pytest.raises(RegistryError, match=r"the host registry\.invalid is unknown"):
-        pushed("registry.invalid")
-
-
-def test_a_refused_connection_is_told(pushed: Push) -> None:
-    """A registry that does not run."""
-    port = free_port()
-    with pytest.raises(RegistryError, match=rf"cannot connect to 127\.0\.0\.1:{port}: Connection refused"):
-        pushed(f"127.0.0.1:{port}")
-
-
-def test_a_stalled_connection_is_given_up(strict: State, pushed: Push) -> None:
-    """It does not hang for ever."""
-    strict.fail("HEAD", stalling(3), times=100)
-    with pytest.raises(RegistryError, match="stalled"):
-        pushed(patience=Patience(attempts=2, backoff_seconds=0.01, stall_seconds=0.2))
-
-
-def test_the_end_of_the_run_breaks_off_a_stall(
-    strict: State, pushed: Push, environment: dict[str, str]
-) -> None:
-    """Ctrl-C does not wait for the network."""
-    processes = Processes(environment, str)
-    strict.fail("HEAD", stalling(3), times=100)
-    timer = threading.Timer(0.3, processes.stop)
-    timer.start()
-    start = time.monotonic()
-    with pytest.raises(StoppedError):
-        pushed(processes=processes, patience=Patience())
-    assert time.monotonic() - start < 2.5
-    timer.join()
-
-
-def test_the_end_of_the_run_breaks_off_a_wait(
-    strict: State, pushed: Push, environment: dict[str, str]
-) -> None:
-    """Neither does it wait for Retry-After."""
-    processes = Processes(environment, str)
-    strict.fail("HEAD", answering(429, Retry_After="30"), times=100)
-    timer = threading.Timer(0.3, processes.stop)
-    timer.start()
-    start = time.monotonic()
-    with pytest.raises(StoppedError):
-        pushed(processes=processes, patience=Patience())
-    assert time.monotonic() - start < 5
-    timer.join()
 
 
 def test_secrets_that_a_registry_repeats_are_not_shown(
@@ -293,22 +228,3 @@ def test_secrets_that_a_registry_repeats_are_not_shown(
     with pytest.raises(RegistryError, match=r"DENIED: \*\*\* or Bearer \*\*\* ") as caught:
         pushed()
     assert "wonderland" not in repr(caught.value)
-
-
-def test_a_server_of_another_protocol_is_told(pushed: Push) -> None:
-    """Something that answers neither HTTP nor TLS."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        def serve() -> None:
-            for _ in range(40):
-                try:
-                    connection, _address = server.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(b"220 mail.example.com ESMTP\r\n")
-
-        threading.Thread(target=serve, daemon=True).start()
-        with pytest.raises(RegistryError, match=rf"127\.0\.0\.1:{port}"):
-            pushed(f"127.0.0.1:{port}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,7 +150,12 @@ def test_docker_registry_with_a_login(
 
 @pytest.mark.tool("skopeo")
 def test_docker_registry_with_tls(
-    opened: OpenClient, made: Made, tool: ToolFactory, environment: dict[str, str], tmp_path: Path
+    opened: OpenClient,
+    made: Made,
+    tool: ToolFactory,
+    environment: dict[str, str],
+    resolve: Callable[[str], None],
+    tmp_path: Path,
 ) -> None:
     """A private CA is trusted when it is named, in a parameter or a variable, and not otherwise."""
     certificate, key = make_certificate(tool, tmp_path)
@@ -167,6 +174,29 @@ def test_docker_registry_with_tls(
         with opened(address) as client:
             assert push(client, made.layout, destination).sent_blobs == 0
         assert pull(tool, address, tmp_path, "--src-tls-verify=false") == made.index.digest
+        for name, is_in_certificate in (("registry.example", True), ("other.example", False)):
+            resolve(name)
+            there = Repository(f"{name}:{port}", "acme/named")
+            with opened(there.registry) as client:
+                if is_in_certificate:
+                    assert push(client, made.layout, Destination(there, ("v1",))).sent_blobs == 5
+                else:
+                    with pytest.raises(RegistryError, match=r"not trusted: Hostname mismatch"):
+                        client.find_digest(there, "v1")
+
+
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make a name that of this machine."""
+    original = socket.getaddrinfo
+
+    def add(name: str) -> None:
+        def find(host: str, *rest: Any, **options: Any) -> Any:
+            return original("127.0.0.1" if host == name else host, *rest, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", find)
+
+    return add
 
 
 def make_certificate(tool: ToolFactory, folder: Path) -> tuple[Path, Path]:
@@ -182,7 +212,7 @@ def make_certificate(tool: ToolFactory, folder: Path) -> tuple[Path, Path]:
         "-days",
         "2",
     ]
-    names = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1"]
+    names = ["-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1,DNS:registry.example"]
     subprocess.run(
         [tool("openssl"), *words, *names, "-keyout", key, "-out", certificate],
         check=True,

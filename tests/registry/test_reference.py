@@ -46,6 +46,7 @@ def test_references_are_read(text: str, reference: Reference) -> None:
         ("ghcr.io/acme//api", "repository 'ghcr.io/acme//api': write it as registry/path, in lower case"),
         ("", "repository '': write it as registry/path"),
         ("gh_cr.io/api", "repository 'gh_cr.io/api': 'gh_cr.io' is no host name"),
+        ("localhost:65536/api", "'localhost:65536' is no host name"),
         ("ghcr.io/api:", "tag '': has letters, digits"),
         ("ghcr.io/api:a+b", "tag 'a+b': has letters, digits"),
         ("ghcr.io/api@sha256:abc", "image 'ghcr.io/api@sha256:abc': a digest is 'sha256:' and 64"),

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from gomab_tasks.errors import RegistryError, VerificationError
+from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import INDEX, Layer
+from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import Event
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, Pushed, push, push_content, read_content
 from tests.conftest import AMD64, Made
-from tests.registry.conftest import OpenClient
-from tests.registry.server import State, answering
-
-Push = Callable[..., Pushed]
-
-
-@pytest.fixture
-def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
-    """Push `made` to the strict registry with a new client, as each run does."""
-
-    def run(*tags: str, name: str = "acme/api", **options: object) -> Pushed:
-        destination = Destination(Repository(strict.address, name), tags, **options)  # type: ignore[arg-type]
-        with opened(strict.address) as client:
-            return push(client, made.layout, destination)
-
-    return run
+from tests.registry.conftest import OpenClient, Push
+from tests.registry.faults import answering
+from tests.registry.server import State
 
 
 def test_a_push_leaves_the_very_bytes_of_the_layout(strict: State, pushed: Push, made: Made) -> None:
     """Blobs, manifests and index are there, and the tags point to the index."""
-    result = pushed("v1", "v1.2")
+    result = pushed(("v1", "v1.2"))
     assert strict.manifests["acme/api", made.index.digest] == (INDEX, made.layout.read_blob(made.index))
     assert {digest for _, digest in strict.manifests} == {
         made.index.digest,
@@ -42,11 +30,12 @@ def test_a_push_leaves_the_very_bytes_of_the_layout(strict: State, pushed: Push,
     sizes = [len(content) for content in strict.blobs.values()]
     assert (result.digest, result.moved, result.blobs) == (made.index.digest, ("v1", "v1.2"), 5)
     assert (result.sent_blobs, result.mounted_blobs, result.sent_size) == (5, 0, sum(sizes))
+    assert len(strict.log) == 1 + (2 + 5) + 5 + 5 + 2 + 2, "each further request costs a round trip"
 
 
 def test_the_index_comes_last(strict: State, pushed: Push) -> None:
     """Whoever pulls a tag finds all that it leads to."""
-    pushed("v1")
+    pushed()
     sent = strict.requests("PUT")
     assert [line.split("/")[4] for line in sent] == ["blobs"] * 5 + ["manifests"] * 3
     assert sent[-1].startswith("PUT /v2/acme/api/manifests/v1 ")
@@ -54,74 +43,80 @@ def test_the_index_comes_last(strict: State, pushed: Push) -> None:
 
 def test_each_blob_is_sent_once(strict: State, pushed: Push) -> None:
     """Platforms share their first layer."""
-    pushed("v1")
+    pushed()
     assert len(strict.requests("POST")) == len(set(strict.requests("PUT .*/blobs/"))) == 5
 
 
 def test_without_tags_the_digest_alone_is_pushed(strict: State, pushed: Push, made: Made) -> None:
     """The index can be pulled by digest."""
-    pushed()
+    pushed(())
     assert ("acme/api", made.index.digest) in strict.manifests
     assert not strict.tags
     strict.log.clear()
-    pushed()
+    pushed(())
     assert len(strict.log) == 1
 
 
 def test_a_repeated_push_asks_two_things(strict: State, pushed: Push) -> None:
     """One look for the index, one for the tag; nothing is sent."""
-    pushed("v1")
+    pushed()
     strict.log.clear()
-    result = pushed("v1")
+    result = pushed()
     assert [line.split()[0] for line in strict.log] == ["HEAD", "HEAD"]
     assert (result.moved, result.sent_blobs) == ((), 0)
 
 
 def test_a_new_tag_of_what_is_there_is_one_request_more(strict: State, pushed: Push, made: Made) -> None:
     """Neither blobs nor manifests are looked for."""
-    pushed("v1")
+    pushed()
     strict.log.clear()
-    assert pushed("v1", "v2").moved == ("v2",)
+    assert pushed(("v1", "v2")).moved == ("v2",)
     assert [line.split()[0] for line in strict.log] == ["HEAD", "HEAD", "HEAD", "PUT"]
     assert strict.tags["acme/api", "v2"] == made.index.digest
 
 
 def test_only_missing_blobs_are_sent(strict: State, pushed: Push, made: Made) -> None:
     """What an earlier, broken push had sent is not sent again."""
-    pushed()
+    pushed(())
     strict.manifests.clear()
     lost = made.layers[AMD64][1].descriptor.digest
     del strict.blobs["acme/api", lost]
     strict.log.clear()
-    assert pushed("v1").sent_blobs == 1
+    assert pushed().sent_blobs == 1
     assert len(strict.requests("POST")) == 1
 
 
 def test_blobs_of_a_sibling_are_mounted(strict: State, pushed: Push) -> None:
     """No bytes are sent for what another repository of the registry has."""
-    pushed(name="acme/worker")
+    pushed((), name="acme/worker")
     strict.log.clear()
-    result = pushed("v1", mounts=("acme/worker",))
+    result = pushed(mounts=("acme/worker",))
     assert (result.sent_blobs, result.mounted_blobs, result.sent_size) == (0, 5, 0)
     assert not strict.requests("PUT .*/blobs/")
 
 
 def test_a_sibling_without_the_blobs_costs_no_further_request(strict: State, pushed: Push) -> None:
     """The upload that the registry offers instead of the mount is used."""
-    assert pushed("v1", mounts=("acme/other",)).sent_blobs == 5
+    assert pushed(mounts=("acme/other",)).sent_blobs == 5
     assert len(strict.requests("POST")) == 5
 
 
 def test_a_registry_that_refuses_mounts_gets_uploads(strict: State, pushed: Push) -> None:
     """A sibling may be out of reach."""
     strict.fail(r"POST .*mount=", answering(403), times=5)
-    assert pushed("v1", mounts=("acme/secret",)).sent_blobs == 5
+    assert pushed(mounts=("acme/secret",)).sent_blobs == 5
+
+
+def test_what_is_no_tag_is_refused() -> None:
+    """It would name another place in the registry."""
+    with pytest.raises(SettingsError, match=r"tag '\.\./x'"):
+        Destination(Repository("ghcr.io", "a"), ("v1", "../x"))
 
 
 def test_an_immutable_tag_may_be_pushed_again(pushed: Push) -> None:
     """The same digest is done."""
-    pushed("v1", immutable_tags=("v*",))
-    assert pushed("v1", immutable_tags=("v*",)).moved == ()
+    pushed(immutable_tags=("v*",))
+    assert pushed(immutable_tags=("v*",)).moved == ()
 
 
 def test_an_immutable_tag_never_moves(strict: State, pushed: Push, made: Made) -> None:
@@ -129,9 +124,9 @@ def test_an_immutable_tag_never_moves(strict: State, pushed: Push, made: Made) -
     strict.manifests["acme/api", "sha256:" + "0" * 64] = (INDEX, b"{}")
     strict.tags["acme/api", "v1"] = "sha256:" + "0" * 64
     with pytest.raises(RegistryError, match=r"/acme/api:v1: is an immutable tag, and points to sha256:0000"):
-        pushed("dev", "v1", immutable_tags=("v*",))
+        pushed(("dev", "v1"), immutable_tags=("v*",))
     assert not strict.requests("PUT|POST")
-    assert pushed("v1", immutable_tags=("release-*",)).moved == ("v1",)
+    assert pushed(immutable_tags=("release-*",)).moved == ("v1",)
     assert strict.tags["acme/api", "v1"] == made.index.digest
 
 
@@ -142,15 +137,15 @@ def test_a_tampered_layout_is_refused_before_anything_is_sent(
     path = made.layout.blob_path(made.layers[AMD64][1].descriptor.digest)
     path.write_bytes(bytes(len(path.read_bytes())))
     with pytest.raises(VerificationError, match="digest"):
-        pushed("v1")
+        pushed()
     assert not strict.log
 
 
 def test_a_registry_without_digests_in_its_answers_is_read_itself(strict: State, pushed: Push) -> None:
     """Docker-Content-Digest is only a SHOULD; the content tells then."""
-    pushed("v1")
+    pushed()
     strict.fail("HEAD .*/manifests/v1", answering(200))
-    assert pushed("v1").moved == ()
+    assert pushed().moved == ()
     assert strict.requests("GET .*/manifests/v1")
 
 
@@ -172,6 +167,17 @@ def test_a_single_manifest_can_be_pushed(strict: State, opened: OpenClient, made
         push_content(client, content, Destination(Repository(strict.address, "acme/api"), ("one",)))
     assert strict.tags["acme/api", "one"] == made.manifests[0].digest
     assert len(strict.blobs) == 3
+
+
+def test_several_images_share_a_client(strict: State, opened: OpenClient, made: Made) -> None:
+    """Pushed at once, they share connections and the login."""
+    names = ("acme/a", "acme/b", "acme/c")
+    destinations = [Destination(Repository(strict.address, name), ("v1",)) for name in names]
+    with opened(strict.address) as client:
+        pushes = [partial(push, client, made.layout, destination) for destination in destinations]
+        outcomes = run_all(pushes, 3, client.transport.stop)
+    assert [outcome.digest for outcome in outcomes if isinstance(outcome, Pushed)] == [made.index.digest] * 3
+    assert strict.tags == {(name, "v1"): made.index.digest for name in names}
 
 
 def test_progress_is_one_step(strict: State, opened: OpenClient, made: Made, known: dict[str, Layer]) -> None:

@@ -1,0 +1,74 @@
+"""Artifacts are listed at their subject, by the API or by the fallback tag."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from gomab_tasks.errors import RegistryError
+from gomab_tasks.oci.descriptor import INDEX, Descriptor, digest_of
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.referrers import Artifact, attach, fallback_tag, list_referrers
+from tests.registry.conftest import OpenClient
+from tests.registry.server import Exchange, State
+
+SUBJECT = Descriptor(INDEX, digest_of(b"subject"), 7)
+
+
+def artifact(content: bytes) -> Artifact:
+    return Artifact("application/spdx+json", SUBJECT, "application/spdx+json", content, {"made-by": "gomab"})
+
+
+def test_the_manifest_is_one_of_artifacts() -> None:
+    """With the empty config, as image-spec's manifest.md guides."""
+    document = json.loads(artifact(b"{ }").manifest())
+    assert document["artifactType"] == "application/spdx+json"
+    assert document["config"] == {
+        "mediaType": "application/vnd.oci.empty.v1+json",
+        "digest": digest_of(b"{}"),
+        "size": 2,
+    }
+    assert [layer["digest"] for layer in document["layers"]] == [digest_of(b"{ }")]
+    assert document["subject"] == {"mediaType": INDEX, "digest": SUBJECT.digest, "size": 7}
+    assert document["annotations"] == {"made-by": "gomab"}
+
+
+@pytest.mark.parametrize("has_referrers", [True, False])
+def test_artifacts_are_listed(strict: State, opened: OpenClient, *, has_referrers: bool) -> None:
+    """The fallback tag is written only where there is no API."""
+    strict.has_referrers = has_referrers
+    repository = Repository(strict.address, "acme/api")
+    with opened(strict.address) as client:
+        first, second = (attach(client, repository, artifact(content)) for content in (b"1", b"2"))
+        found = list_referrers(client, repository, SUBJECT.digest)
+        assert [entry["digest"] for entry in found] == [first.digest, second.digest]
+        assert {entry["artifactType"] for entry in found} == {"application/spdx+json"}
+    assert ("acme/api", fallback_tag(SUBJECT.digest)) not in strict.tags or not has_referrers
+
+
+def test_the_same_artifact_is_listed_once(strict: State, opened: OpenClient) -> None:
+    """However often it is attached."""
+    repository = Repository(strict.address, "acme/api")
+    with opened(strict.address) as client:
+        for _ in range(2):
+            attach(client, repository, artifact(b"1"))
+        assert len(list_referrers(client, repository, SUBJECT.digest)) == 1
+
+
+def test_an_entry_that_another_run_overwrote_is_written_again(strict: State, opened: OpenClient) -> None:
+    """The fallback tag has no lock."""
+
+    def lose(exchange: Exchange) -> bool:
+        exchange.send(201)  # as if another run had stored its own right afterwards
+        return True
+
+    repository = Repository(strict.address, "acme/api")
+    strict.fail(f"PUT .*/manifests/{fallback_tag(SUBJECT.digest)}", lose, times=2)
+    with opened(strict.address) as client:
+        attach(client, repository, artifact(b"1"))
+        assert len(list_referrers(client, repository, SUBJECT.digest)) == 1
+        strict.tags.clear()
+        strict.fail(f"PUT .*/manifests/{fallback_tag(SUBJECT.digest)}", lose, times=100)
+        with pytest.raises(RegistryError, match=r"others keep changing it.* run it again"):
+            attach(client, repository, artifact(b"2"))
