@@ -7,24 +7,27 @@ reported; all else is here.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gomab_tasks import files
-from gomab_tasks.errors import GomabError, StoppedError, TerminatedError
+from gomab_tasks.errors import GomabError, StoppedError, StorageError, TerminatedError
+from gomab_tasks.parallel import run_all
 from gomab_tasks.process import Processes
-from gomab_tasks.progress.show import renderer
+from gomab_tasks.progress.events import Emit
+from gomab_tasks.progress.show import Renderer, renderer
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.secrets import redactor
-from gomab_tasks.tasks import Task
+from gomab_tasks.tasks import Result, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +60,90 @@ def run_task(
     """Run a task: progress on stderr, the result on stdout, the outcome as a file in OUT/results.
 
     What the user can mend ends in an `Outcome`; a bug keeps its traceback, with
-    secrets redacted.
+    secrets redacted. Ctrl-C, SIGTERM and a closed terminal leave no child and no
+    temporary file.
     """
-    redact = redactor(os.environ)
-    processes = Processes(os.environ, redact)
+    run = _Run(door, task, options, Processes(os.environ, redactor(os.environ)))
+    with _terminating_on_signals():
+        return run.ended(functools.partial(run.show, as_json=as_json, quiet=quiet))
+
+
+@dataclass(slots=True)
+class _Run:
+    """Hold one run of a task; `project` once it is open."""
+
+    door: Door
+    task: Task
+    options: Mapping[str, Any]
+    processes: Processes
     project: Project | None = None
-    with renderer(sys.stderr, os.environ, quiet=quiet) as view:
+
+    def ended(self, call: Callable[[], Outcome]) -> Outcome:
+        """Call, and turn whatever is raised into an outcome."""
+        redact = self.processes.redact
         try:
-            with _ending_on_signals(processes):
-                project = open_project(
-                    door.root, settings=door.settings, emit=view, processes=processes, command=door.command
-                )
-                outcome = Outcome(0, result=task.function(project, **options))
+            return call()
         except KeyboardInterrupt:
-            outcome = Outcome(StoppedError.exit_code, "interrupted")
+            return Outcome(StoppedError.exit_code, "interrupted")
         except GomabError as error:
-            outcome = Outcome(error.exit_code, redact(str(error)), error.result)
+            return Outcome(error.exit_code, redact(str(error)), error.result)
         except Exception:  # noqa: BLE001 - a bug: its traceback is shown, without secrets
-            outcome = Outcome(1, redact(traceback.format_exc()))
-    _show(task, outcome, as_json=as_json)
-    if outcome.message:
-        view.report(outcome.message)
-    if project:
-        _leave(project, task, options, outcome)
-    return outcome
+            return Outcome(1, redact(traceback.format_exc()))
+
+    def show(self, *, as_json: bool, quiet: bool) -> Outcome:
+        """Do the task and show how it goes and ends."""
+        view = renderer(sys.stderr, os.environ, quiet=quiet)
+        outcome = self.ended(functools.partial(self.watch, view))
+        _print(_document(self.task, outcome).decode() if as_json else _text(outcome))
+        if outcome.message:
+            view.report(outcome.message)
+        self.leave(outcome)
+        return outcome
+
+    def watch(self, view: Renderer) -> Outcome:
+        """Do the task in a thread, so that signals interrupt nothing but the wait for it."""
+        with view as emit:
+            (done,) = run_all([functools.partial(self.call, emit)], 1, self.processes.stop)
+            if isinstance(done, Exception):
+                raise done
+        return Outcome(0, result=done)
+
+    def call(self, emit: Emit) -> Result:
+        """Open the project and call the task's function."""
+        door = self.door
+        self.project = open_project(
+            door.root, settings=door.settings, emit=emit, processes=self.processes, command=door.command
+        )
+        return self.task.function(self.project, **self.options)
+
+    def leave(self, outcome: Outcome) -> None:
+        """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
+        if not self.project or not (self.project.out / files.MARKER).is_file():
+            return
+        arch: Sequence[str] = self.options.get("arch") or ()
+        name = "-".join([self.task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])
+        with contextlib.suppress(StorageError):
+            files.write(self.project.out / "results" / f"{name}.json", _document(self.task, outcome))
 
 
 @contextlib.contextmanager
-def _ending_on_signals(processes: Processes) -> Iterator[None]:
-    """Make SIGTERM end the block as Ctrl-C does, and leave no child behind."""
+def _terminating_on_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the block as Ctrl-C does, where nobody ignores them as nohup asks."""
 
     def terminate(_number: int, _frame: FrameType | None) -> None:
         raise TerminatedError("terminated")
 
     in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminate) if in_main else None
+    numbers = (signal.SIGTERM, signal.SIGHUP) if in_main else ()
+    before = {number: signal.getsignal(number) for number in numbers}
+    heeded = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    for number in heeded:
+        signal.signal(number, terminate)
     try:
         yield
     finally:
-        processes.stop()
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
+        for number in heeded:
+            signal.signal(number, before[number])
 
 
 def _document(task: Task, outcome: Outcome) -> bytes:
@@ -113,19 +159,16 @@ def _document(task: Task, outcome: Outcome) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n"
 
 
-def _show(task: Task, outcome: Outcome, *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(_document(task, outcome).decode())
-    elif outcome.result:
-        sys.stdout.write(f"{outcome.result.text()}\n")
-    sys.stdout.flush()
+def _text(outcome: Outcome) -> str:
+    return f"{outcome.result.text()}\n" if outcome.result else ""
 
 
-def _leave(project: Project, task: Task, options: Mapping[str, Any], outcome: Outcome) -> None:
-    """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
-    if not (project.out / files.MARKER).is_file():
-        return
-    arch: Sequence[str] = options.get("arch") or ()
-    name = "-".join([task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])
-    with contextlib.suppress(GomabError):
-        files.write(project.out / "results" / f"{name}.json", _document(task, outcome))
+def _print(text: str) -> None:
+    """Write to stdout, whatever its encoding and whether its reader stayed to the end."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `gomab plan | head`; Python would say it again at its end
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -146,7 +146,7 @@ class _Script(Program):
     def core_args(self) -> list[Argument]:
         """Leave out what means nothing here."""
         kept = [argument for argument in super().core_args() if argument.name in _SCRIPT_OPTIONS]
-        return [*kept, Argument(names=("write-pyc",), kind=bool, default=True, help="Keep compiled modules.")]
+        return [*kept, Argument(names=("write-pyc",), kind=bool, default=True)]
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Refuse words after `--`, which Invoke would ignore in silence."""
@@ -155,10 +155,9 @@ class _Script(Program):
         if self.core.remainder:
             raise Exit(f"gomab: takes no words after --: {self.core.remainder}", SettingsError.exit_code)
 
-    def print_help(self) -> None:
-        """Leave out what the parser needs and nobody else does."""
-        self.initial_context.flags.pop("--write-pyc")
-        super().print_help()
+    def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
+        """Leave out of the help what the parser needs and nobody else does."""
+        super().print_columns([row for row in tuples if "write-pyc" not in row[0]])
 
     def parse_tasks(self) -> None:
         """End with the code of wrong options."""

@@ -19,7 +19,7 @@ import nox.registry
 
 from gomab_tasks.errors import SettingsError, StoppedError, TerminatedError
 from gomab_tasks.frontdoor import Door, run_task
-from gomab_tasks.platforms import Platform
+from gomab_tasks.platforms import Platform, PlatformError
 from gomab_tasks.platforms import select as select_platform
 from gomab_tasks.settings import read_settings
 from gomab_tasks.tasks import TASKS, Task
@@ -101,7 +101,7 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
     try:
         options = parse_options(task, session.posargs)
         if platform:
-            options["arch"] = _one_platform(options["arch"], platform, session)
+            options["arch"] = _one_platform(door, options["arch"], platform, session)
     except SettingsError as error:
         session.error(str(error))
     general = {name: options.pop(name) for name in ("json", "quiet")}
@@ -112,8 +112,27 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
         session.error(f"exit code {outcome.code}")
 
 
-def _one_platform(arch: Sequence[str], platform: str, session: Session) -> tuple[str, ...]:
-    """Narrow a session of one platform; `-- --arch` skips the others."""
-    if arch and platform not in {str(select_platform(word)) for text in arch for word in text.split(",")}:
+def _one_platform(door: Door, arch: Sequence[str], platform: str, session: Session) -> tuple[str, ...]:
+    """Narrow a session of one platform; `-- --arch` skips the others.
+
+    Raises `SettingsError` for what has no session: nothing would run, and look like success.
+    """
+    table = {str(one) for one in _platforms(door)}
+    chosen = {name for text in arch for word in text.split(",") for name in _selected(word, table)}
+    if chosen - table:
+        raise SettingsError(
+            f"--arch {', '.join(sorted(chosen - table))}: the table does not list it, so it has no session; "
+            f"use {door.command.format('images')}, which adds platforms"
+        )
+    if arch and platform not in chosen:
         session.skip(f"--arch {' '.join(arch)} leaves out {platform}")
     return (platform,)
+
+
+def _selected(word: str, table: Collection[str]) -> Collection[str]:
+    if word.strip() == "all":
+        return table
+    try:
+        return (str(select_platform(word)),)
+    except PlatformError as error:
+        raise SettingsError(f"--arch {error}") from None

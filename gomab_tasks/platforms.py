@@ -145,6 +145,29 @@ def select(text: str) -> Platform:
         raise PlatformError(message) from None
 
 
+def best_match(wanted: Platform, offered: Iterable[Platform]) -> Platform | None:
+    """Find what serves a platform: itself, else the highest level below it, as containerd does."""
+    fitting = [
+        platform
+        for platform in offered
+        if platform == wanted
+        or (
+            (platform.os, platform.architecture) == (wanted.os, wanted.architecture)
+            and 0 < _level(platform) < _level(wanted)
+        )
+    ]
+    return max(fitting, key=_level, default=None)
+
+
+def _level(platform: Platform) -> float:
+    """Give the number of a variant: 9.1 of `v9.1`; 0 where there are none."""
+    if platform.architecture not in _VARIANTS:
+        return 0
+    levels = _VARIANTS[platform.architecture][1]
+    variant = platform.variant or next(iter(levels))
+    return float(variant[1:]) if variant in levels else 0
+
+
 def duplicates(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
     """Give the platforms that occur more than once, in order."""
     seen: set[Platform] = set()

@@ -56,9 +56,11 @@ class Project:
         """Spell a path for people: relative to the root where it lies inside."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
-    def type(self, task: str) -> str:
-        """Spell what the user types to start another task."""
-        return self.command.format(task)
+    def type(self, words: str) -> str:
+        """Spell what the user types to start another task, with options: `size --update`."""
+        task, space, options = words.partition(" ")
+        dashes = "-- " if options and self.command.startswith("nox ") else ""
+        return f"{self.command.format(task)}{space}{dashes}{options}"
 
     def say(self, text: str) -> None:
         """Remark something."""

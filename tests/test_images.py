@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from gomab_tasks.errors import (
     ToolchainError,
     VerificationError,
 )
+from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import verify_layout
 from gomab_tasks.project import open_project
@@ -29,13 +27,6 @@ from gomab_tasks.tasks.images import build, image, images
 from gomab_tasks.tasks.sizes import size
 
 Module = Callable[[str], Path]
-
-
-def _gomab(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    code = "from gomab_tasks.invoke import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True, check=False
-    )
 
 
 def test_images_leave_verified_layouts(module: Module) -> None:
@@ -74,6 +65,28 @@ def test_a_damaged_blob_is_made_again(module: Module) -> None:
     largest.write_bytes(content)
     assert images(open_project(root)).images[0].digest == first.images[0].digest
     verify_layout(Layout(root / first.images[0].layout))
+
+
+@pytest.mark.parametrize("runs_before", [0, 1])
+def test_each_layer_is_read_back_once(
+    runs_before: int, module: Module, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Finding or writing it, checking the image and joining share one reading, for all platforms."""
+    root = module("hello")
+    for _ in range(runs_before):
+        images(open_project(root))
+    read: list[str] = []
+    check_blob = Layout.check_blob
+
+    def note(layout: Layout, descriptor: Descriptor) -> None:
+        read.append(descriptor.digest)
+        check_blob(layout, descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "check_blob", note)
+        result = images(open_project(root))
+    verified = verify_layout(Layout(root / result.images[0].layout))
+    assert sorted(read) == sorted({layer.descriptor.digest for one in verified for layer in one.layers})
 
 
 def test_platforms_of_two_machines_join(module: Module, tmp_path: Path) -> None:
@@ -191,37 +204,3 @@ def test_doctor_finds_go(module: Module) -> None:
     """The machine that runs the tests lacks nothing that stops a build."""
     findings = doctor(open_project(module("hello"))).findings
     assert {f.name: f.state for f in findings}["go"] == "ok"
-
-
-def test_the_script(module: Module) -> None:
-    """JSON stands alone on stdout; wrong options and tables end with 2 and one line each."""
-    root = module("hello")
-    done = _gomab(root, "images", "--arch", "arm64", "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["result"]["images"][0]["image"] == "hello"
-    assert _gomab(root, "images", "--arch").returncode == 2
-    assert _gomab(root, "images", "--jobs", "x").returncode == 2
-    assert _gomab(root, "images", "--", "x").returncode == 2
-    (root / "pyproject.toml").write_text("[tool.gomab]\nplattforms = []\nout = 3\n")
-    wrong = _gomab(root, "images")
-    assert wrong.returncode == 2
-    assert "pyproject.toml:2:" in wrong.stderr
-    assert "pyproject.toml:3:" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
-
-
-def test_nox(module: Module) -> None:
-    """Sessions are listed with their help, and a broken table does not break the noxfile."""
-    root = module("hello")
-    (root / "noxfile.py").write_text("from gomab_tasks.nox import register\nregister(prefix='go-')\n")
-    nox = [sys.executable, "-m", "nox"]
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*nox, *words], cwd=root, capture_output=True, text=True, check=False)
-
-    assert "go-image(linux/arm64)" in run("-l").stdout
-    done = run("-s", "go-image(linux/arm64)")
-    assert done.returncode == 0, done.stderr
-    (root / "pyproject.toml").write_text("[tool.gomab]\nplattforms = []\n")
-    assert "go-images" in run("-l").stdout
-    assert "did you mean 'platforms'" in run("-s", "go-images").stderr

@@ -31,13 +31,16 @@ class Failures:
         return printable_lines(message)
 
     def news(self, event: Event, ellipsis: str) -> list[str]:
-        """Give the lines of a step's failure, with one line in place of those shown for another platform."""
+        """Give the lines of a step's failure, with one line in place of those shown for another platform.
+
+        Nothing where all of them were: the platform's state tells that it failed.
+        """
         lines = self.whole(event.text, event.platform)
         with self._lock:
             shown = [self._lines.get(line, "") for line in lines]
             for line in lines:
                 self._lines.setdefault(line, event.platform or event.subject or event.step)
-        return _without_repeats(lines, shown, ellipsis)
+        return [] if all(shown) else _without_repeats(lines, shown, ellipsis)
 
 
 def _without_repeats(lines: list[str], shown: list[str], ellipsis: str) -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from typing import Protocol, TextIO
+from types import TracebackType
+from typing import Protocol, Self, TextIO
 
 from gomab_tasks.progress.events import Event
 from gomab_tasks.progress.github import GitHub
@@ -15,7 +15,15 @@ _OFF = ("", "0", "false")
 
 
 class Renderer(Protocol):
-    """Take events, as an `Emit`; once left, show what the run failed with."""
+    """Take events, as an `Emit`, while entered; once left, show what the run failed with."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Show how the run ended; what it failed with waits for `report`."""
 
     def __call__(self, event: Event) -> None:
         """Show an event; from any thread."""
@@ -28,9 +36,7 @@ class Renderer(Protocol):
         """
 
 
-def renderer(
-    stream: TextIO, environment: Mapping[str, str], *, quiet: bool = False
-) -> AbstractContextManager[Renderer]:
+def renderer(stream: TextIO, environment: Mapping[str, str], *, quiet: bool = False) -> Renderer:
     """Choose the renderer for a stream, best stderr.
 
     GitHub's groups where GITHUB_ACTIONS is true; a live view on a terminal that

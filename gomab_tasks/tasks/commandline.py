@@ -38,7 +38,7 @@ class _Parser(argparse.ArgumentParser):
             raise SettingsError(f"{self.prog}: {message}")
         flags = [flag for action in self._actions for flag in action.option_strings]
         near = difflib.get_close_matches(unknown.split()[0].partition("=")[0], flags, 1)
-        hint = f"did you mean {near[0]}?" if near else f"options: {self.prog} --help"
+        hint = f"did you mean {near[0]}?" if near else "`-- --help` lists them"
         raise SettingsError(f"{self.prog}: no task has an option '{unknown}'; {hint}")
 
 

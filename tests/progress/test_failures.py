@@ -34,6 +34,13 @@ def test_a_single_repeated_line_is_shown() -> None:
     ]
 
 
+def test_a_failure_of_shown_lines_is_not_repeated() -> None:
+    """Six platforms that fail by one line show it once."""
+    failures = Failures()
+    assert failures.news(failed("linux/386", "a.go:1: no"), "…") == ["a.go:1: no"]
+    assert failures.news(failed("linux/arm64", "a.go:1: no"), "…") == []
+
+
 def test_a_message_is_shown_once_for_each_platform() -> None:
     """The same words about another platform are news, the same about the whole run are not."""
     failures = Failures()

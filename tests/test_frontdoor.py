@@ -1,0 +1,169 @@
+"""One task, run for whoever asked: its outcome as text, document, file and code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gomab_tasks.errors import KINDS, BudgetError, GomabError, SettingsError
+from gomab_tasks.frontdoor import Door, Outcome, run_task
+from gomab_tasks.project import Project
+from gomab_tasks.tasks import Task
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    number: int
+
+    def text(self) -> str:
+        return f"the number is {self.number} · ü"
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Door:
+    (tmp_path / "pyproject.toml").write_text("[tool.gomab]\n")
+    return Door(tmp_path, None, "gomab {}")
+
+
+def answer(project: Project) -> Answer:
+    """Answer."""
+    project.say("thinking")
+    project.prepare_output()
+    return Answer(42)
+
+
+def failing(error: BaseException) -> Function:
+    def fail(_: Project) -> Answer:
+        """Fail."""
+        raise error
+
+    return fail
+
+
+def test_result(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """The text is on stdout, remarks are on stderr, the document lies in a file."""
+    assert run_task(door, Task(answer), {}) == Outcome(0, result=Answer(42))
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("the number is 42 · ü\n", "thinking\n")
+    document = json.loads((door.root / "build/gomab/results/answer.json").read_text())
+    assert document == {"task": "answer", "exit_code": 0, "error": None, "result": {"number": 42}}
+
+
+def test_document(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """With JSON, stdout is the document that lies in the file."""
+    run_task(door, Task(answer), {}, as_json=True, quiet=True)
+    shown = capsys.readouterr()
+    assert shown.out == (door.root / "build/gomab/results/answer.json").read_text()
+    assert shown.err == ""
+
+
+def test_nothing_is_written_unasked(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """A task that made no output folder leaves none for its result."""
+    run_task(door, Task(failing(SettingsError("no"))), {})
+    assert capsys.readouterr().err == "error: no\n"
+    assert [path.name for path in door.root.iterdir()] == ["pyproject.toml"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes(door: Door, kind: type[GomabError], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each kind of error ends with its code and its message."""
+    outcome = run_task(door, Task(failing(kind("what was wrong"))), {}, as_json=True)
+    assert (outcome.code, outcome.message) == (kind.exit_code, "what was wrong")
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["exit_code"] == kind.exit_code
+    assert "what was wrong" in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_result_of_a_failure(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """What an error carries is shown as a result would be."""
+    error = BudgetError("too large")
+    error.result = Answer(30)
+    assert run_task(door, Task(failing(error)), {}).result == Answer(30)
+    assert capsys.readouterr().out == "the number is 30 · ü\n"
+
+
+def test_bug(door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bug keeps its traceback and loses its secrets."""
+    monkeypatch.setenv("API_TOKEN", "hunter2hunter2")
+    outcome = run_task(door, Task(failing(ZeroDivisionError("hunter2hunter2"))), {})
+    assert outcome.code == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "ZeroDivisionError: ***" in shown
+    assert "hunter2" not in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "message"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
+)
+def test_signals(door: Door, number: signal.Signals, code: int, message: str) -> None:
+    """A signal ends the task's children and the task; handlers are as before afterwards."""
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+
+    def wait(project: Project) -> Answer:
+        """Wait."""
+        assert threading.current_thread() is not threading.main_thread()
+        os.kill(os.getpid(), number)
+        project.processes.run(["sleep", "60"])
+        return Answer(0)
+
+    start = time.monotonic()
+    outcome = run_task(door, Task(wait), {})
+    assert (outcome.code, outcome.message) == (code, message)
+    assert time.monotonic() - start < 30
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_nohup(door: Door) -> None:
+    """Who started gomab with SIGHUP ignored wants it to survive the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def hang_up(project: Project) -> Answer:
+        """Hang up."""
+        os.kill(os.getpid(), signal.SIGHUP)
+        return answer(project)
+
+    try:
+        assert run_task(door, Task(hang_up), {}).code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_beside_the_main_thread(door: Door) -> None:
+    """Where signals cannot be handled, a task runs all the same."""
+    outcomes: list[Outcome] = []
+    thread = threading.Thread(target=lambda: outcomes.append(run_task(door, Task(answer), {})))
+    thread.start()
+    thread.join()
+    assert outcomes == [Outcome(0, result=Answer(42))]
+
+
+def test_names_of_results(door: Door) -> None:
+    """Runs for single platforms keep files of their own, so `nox -j` loses none."""
+
+    def built(project: Project, *, arch: Any) -> Answer:
+        """Build."""
+        project.say(" ".join(arch))
+        return answer(project)
+
+    for arch in ((), ("arm/v7",), ("arm64", "amd64")):
+        run_task(door, Task(built), {"arch": arch})
+    names = sorted(path.name for path in (door.root / "build/gomab/results").iterdir())
+    assert names == ["built-arm_v7.json", "built.json"]

@@ -1,0 +1,136 @@
+"""The collection and the `gomab` script, seen as users run them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.invoke import collection
+from gomab_tasks.tasks import TASKS
+from gomab_tasks.tasks.options import GENERAL
+from tests.conftest import Golden, ModuleFactory, Ran, Script
+
+pytestmark = pytest.mark.usefixtures("go")
+
+NAMESPACE = (
+    "from pathlib import Path\n"
+    "from invoke import Collection\n"
+    "from gomab_tasks.invoke import collection\n"
+    "ns = Collection()\n"
+    "ns.add_collection(collection(root=Path(__file__).parent), name='go')\n"
+)
+
+
+def invoke(root: Path, *words: str) -> Ran:
+    argv = [sys.executable, "-m", "invoke", *words]
+    return subprocess.run(argv, cwd=root, capture_output=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def root(module: ModuleFactory) -> Path:
+    folder = module("hello")
+    (folder / "tasks.py").write_text(NAMESPACE)
+    return folder
+
+
+@pytest.mark.parametrize("words", [("--help",), ("images", "--help")])
+def test_help(root: Path, gomab: Script, golden: Golden, words: tuple[str, ...]) -> None:
+    """Golden: all tasks, and the options of one."""
+    shown = gomab(root, *words, COLUMNS="80", LINES="24")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    golden(f"gomab-{'-'.join(words).replace('--', '')}.txt", shown.stdout.rstrip("\n").encode())
+
+
+def test_every_option_has_help() -> None:
+    """No two options of a task share a flag, and each is explained."""
+    contexts = {context.name: context for context in collection().to_contexts()}
+    assert list(contexts) == [task.name for task in TASKS]
+    for task in TASKS:
+        explained = dict(contexts[task.name].help_tuples())
+        for option in (*task.options, *GENERAL):
+            assert option.help in [text for flags, text in explained.items() if option.flag in flags]
+
+
+def test_json(root: Path, gomab: Script) -> None:
+    """Stdout is one document, the same that lies in the result file; progress is on stderr."""
+    done = gomab(root, "images", "--arch", "arm64", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert (document["task"], document["exit_code"], document["error"]) == ("images", 0, None)
+    assert document["result"]["images"][0]["image"] == "hello"
+    assert (root / "build/gomab/results/images-arm64.json").read_text() == done.stdout
+    assert "compile" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--arch", "arm64", "--arch", "386"),
+        ("--arch", "arm64,386"),
+        ("--arch=linux/arm64", "-a", "386"),
+        ("-a", "arm64", "-a", "386", "-q"),
+    ],
+)
+def test_words(root: Path, gomab: Script, words: tuple[str, ...]) -> None:
+    """An option may repeat, take commas, and be short."""
+    done = gomab(root, "plan", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    platforms = [build["platform"] for build in json.loads(done.stdout)["result"]["builds"]]
+    assert platforms == ["linux/arm64", "linux/386"]
+
+
+def test_several_tasks(root: Path, gomab: Script) -> None:
+    """Tasks follow each other; the first that fails ends the run with its code."""
+    done = gomab(root, "size", "images")
+    assert done.returncode == 6
+    assert not (root / "build").exists()
+    assert gomab(root, "images", "--quiet", "size").returncode == 0
+
+
+def test_version(root: Path, gomab: Script) -> None:
+    """`--version` needs no project."""
+    assert gomab(root.parent, "--version").stdout.startswith("gomab ")
+
+
+def test_namespace(root: Path) -> None:
+    """Below a name of the user's, from a folder below, messages name what was typed."""
+    (root / "docs").mkdir()
+    assert "go.mod-download" in invoke(root / "docs", "-l").stdout
+    nothing = invoke(root / "docs", "go.size")
+    assert nothing.returncode == 6
+    assert "build them: invoke go.images" in nothing.stderr
+    done = invoke(root / "docs", "go.images", "--arch", "arm64")
+    assert done.returncode == 0, done.stderr
+    assert (root / "build/gomab/images/hello/index.json").exists()
+
+
+def test_broken_table(root: Path) -> None:
+    """Listing works, the task tells the problems and ends with 2."""
+    (root / "pyproject.toml").write_text("[tool.gomab]\nplattforms = []\n")
+    assert "go.images" in invoke(root, "-l").stdout
+    wrong = invoke(root, "go.images")
+    assert wrong.returncode == 2
+    assert "did you mean 'platforms'" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_wrong_options(root: Path) -> None:
+    """Invoke's own `--dry` means nothing here; a value that is missing or wrong is an error."""
+    dry = invoke(root, "--dry", "go.images")
+    assert dry.returncode == 2
+    assert "`invoke go.plan` shows what would happen" in dry.stderr
+    assert not (root / "build").exists()
+    number = invoke(root, "go.images", "--jobs", "-2")
+    assert (number.returncode, number.stderr) == (2, "--jobs is '-2'; write a whole number, 0 or more\n")
+    assert invoke(root, "go.images", "--arch").returncode == 1  # Invoke's own code for a missing value
+
+
+def test_choice() -> None:
+    """Tasks can be chosen by name; a wrong name is a mistake in tasks.py."""
+    assert sorted(collection(only=["images", "plan"]).task_names) == ["images", "plan"]
+    with pytest.raises(ValueError, match="gomab has no task 'imagse'; tasks: doctor"):
+        collection(only=["imagse"])
