@@ -1,0 +1,86 @@
+"""Leave each image as one file, for machines without a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks.built import choose, image_names, reading
+from gomab_tasks.oci.archive import write_archive
+from gomab_tasks.oci.descriptor import Descriptor
+from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.plan import select
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
+from gomab_tasks.references import references_of
+from gomab_tasks.units import columns, mebibytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Hold one file.
+
+    Attributes:
+        path: relative to the root.
+        size: in bytes.
+        digest: of the index in it.
+        platforms: the first is the one that readers without a word for platforms see.
+    """
+
+    image: str
+    path: str
+    size: int
+    digest: str
+    platforms: tuple[str, ...]
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveResult:
+    """Hold the files of all images."""
+
+    archives: tuple[Archive, ...]
+
+    def text(self) -> str:
+        """Give a line for each file, and who reads which platform."""
+        rows = [[a.image, a.path, mebibytes(a.size), a.digest] for a in self.archives]
+        several = [a for a in self.archives if len(a.platforms) > 1]
+        notes = [
+            f"{a.image}: readers that know no platforms (docker-archive:, Docker's older image store) see "
+            f"{a.platforms[0]}; --arch chooses another"
+            for a in several
+        ]
+        return "\n".join([columns(rows, right=[2]), *notes])
+
+
+def write_archives(project: Project, arch: Sequence[str]) -> ArchiveResult:
+    """Write OUT/archives/NAME.tar for every image, as oci/archive.py describes.
+
+    Raises `NotMeasurableError` where `images` left nothing.
+    """
+    selection = select(arch, project.settings)
+    archives = []
+    for name in image_names(project):
+        with step(project.emit, "archive", name) as running, reading(project, name) as built:
+            images = choose(project, built, selection)
+            if not images:
+                continue
+            references = [str(one) for one in references_of(project, name, built.group)]
+            path = project.out / "archives" / f"{name}.tar"
+            digest = write_archive(built.layout, manifests_of(images), references, path)
+            running.result = mebibytes(path.stat().st_size)
+            archives.append(_archive(project, path, digest, images, references))
+    return ArchiveResult(tuple(archives))
+
+
+def manifests_of(images: Sequence[VerifiedImage]) -> list[Descriptor]:
+    """Give the manifests, as an index lists them."""
+    return [image.manifest for image in images]
+
+
+def _archive(
+    project: Project, path: Path, digest: str, images: Sequence[VerifiedImage], references: Sequence[str]
+) -> Archive:
+    platforms = tuple(str(image.platform) for image in images)
+    return Archive(path.stem, project.shown(path), path.stat().st_size, digest, platforms, tuple(references))

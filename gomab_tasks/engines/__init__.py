@@ -1,0 +1,1 @@
+"""Use the engines of this machine: Docker, Podman and kind."""

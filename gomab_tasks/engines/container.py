@@ -1,0 +1,90 @@
+"""Run loaded images in containers that never outlive their use."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks.engines.engine import Engine, load_archive
+from gomab_tasks.platforms import Platform
+from gomab_tasks.process import Child, Processes
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Hold a container that runs, in the engine's foreground, for a block.
+
+    Attributes:
+        note: what a trial in it leaves out: nothing.
+    """
+
+    child: Child
+    name: str
+    engine: Engine
+    processes: Processes
+    note: str = ""
+
+    def published(self, port: int) -> tuple[str, int] | None:
+        """Give the address on this machine where a port of the container is, once it is known."""
+        asked = self.processes.run([self.engine.program, "port", self.name, f"{port}/tcp"])
+        host, _, number = asked.stdout.partition("\n")[0].strip().rpartition(":")
+        return None if asked.code or not number.isdecimal() else (host, int(number))
+
+
+@contextmanager
+def loaded(processes: Processes, engine: Engine, archive: Path, reference: str) -> Iterator[None]:
+    """Have an archive's image in the engine for the block, and take it out afterwards.
+
+    Args:
+        reference: a name in the archive that is nobody else's.
+    """
+    load_archive(processes, engine, archive)
+    try:
+        yield
+    finally:
+        _remove(processes, engine, "image", "rm", "--force", reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Hold what a container runs.
+
+    Attributes:
+        reference: a name that the engine has; nothing is pulled.
+        command: entrypoint and arguments, instead of the image's.
+        env: over the variables of the image. Public: it stands in argv.
+        port: published at a free port of the loopback address.
+    """
+
+    reference: str
+    platform: Platform
+    command: Sequence[str]
+    env: Mapping[str, str]
+    port: int | None
+
+    @property
+    def words(self) -> list[str]:
+        """The options and arguments of `run`."""
+        words = ["--platform", str(self.platform), "--pull", "never"]
+        words += [word for name, value in self.env.items() for word in ("--env", f"{name}={value}")]
+        words += ["--publish", f"127.0.0.1::{self.port}"] if self.port else []
+        return [*words, "--entrypoint", self.command[0], self.reference, *self.command[1:]]
+
+
+@contextmanager
+def container(processes: Processes, engine: Engine, wanted: Wanted) -> Iterator[Container]:
+    """Run a loaded image for the block; its container is gone afterwards, whatever happens."""
+    name = f"gomab-{secrets.token_hex(6)}"
+    try:
+        with processes.running([engine.program, "run", "--rm", "--name", name, *wanted.words]) as child:
+            yield Container(child, name, engine, processes)
+    finally:
+        _remove(processes, engine, "rm", "--force", name)
+
+
+def _remove(processes: Processes, engine: Engine, *words: str) -> None:
+    # After Ctrl-C `processes` starts nothing more, and this must still be done.
+    Processes(processes.environment, processes.redact).run([engine.program, *words])

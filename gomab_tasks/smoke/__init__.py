@@ -1,0 +1,1 @@
+"""Try the programs of images, each for its own platform."""

@@ -1,0 +1,86 @@
+"""Keep which manifests passed their trial, so that `push` can ask for it.
+
+A file for each image and platform, OUT/smoke/NAME/OS_ARCH.json: output folders
+of several machines, each of which tried its own platform, merge by copying.
+A platform that was not run leaves nothing, so it takes no pass away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gomab_tasks import files
+from gomab_tasks.errors import StorageError, VerificationError
+from gomab_tasks.oci.descriptor import Descriptor
+from gomab_tasks.platforms import Platform
+from gomab_tasks.project import Project
+from gomab_tasks.smoke.trial import State, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Hold how the last trial of a platform went.
+
+    Attributes:
+        index: the digest of the index that it was part of.
+        manifest: the digest of what was tried, and of nothing else.
+    """
+
+    image: str
+    platform: str
+    index: str
+    manifest: str
+    state: State
+    how: str
+
+
+def write_outcome(out: Path, trial: Trial, index: str) -> None:
+    """Leave the outcome of a trial that was run."""
+    outcome = Outcome(trial.image, trial.platform, index, trial.manifest, trial.state, trial.how)
+    path = _folder(out, trial.image) / f"{Platform.parse(trial.platform).slug}.json"
+    files.write(path, msgspec.json.format(msgspec.json.encode(outcome)) + b"\n")
+
+
+def read_outcomes(out: Path, image: str) -> dict[str, Outcome]:
+    """Read the outcomes of an image: manifest digest -> outcome.
+
+    Raises `VerificationError` for a damaged file.
+    """
+    outcomes = (_read(path, out) for path in sorted(_folder(out, image).glob("*.json")))
+    return {outcome.manifest: outcome for outcome in outcomes}
+
+
+def require_smoked(project: Project, image: str, manifests: Iterable[Descriptor]) -> None:
+    """Raise `VerificationError` unless every manifest, as the index lists it, passed its trial."""
+    outcomes = read_outcomes(project.out, image)
+    problems = [
+        f"{manifest.platform} ({outcomes[manifest.digest].state})"
+        if manifest.digest in outcomes
+        else f"{manifest.platform} (not tried)"
+        for manifest in manifests
+        if manifest.digest not in outcomes or outcomes[manifest.digest].state != "passed"
+    ]
+    if problems:
+        raise VerificationError(
+            f"{image}: smoke.required is set, but not every program passed its trial: "
+            f"{', '.join(problems)}; try them, on machines that run them: {project.type('smoke')}"
+        )
+
+
+def _folder(out: Path, image: str) -> Path:
+    return out / "smoke" / image
+
+
+def _read(path: Path, out: Path) -> Outcome:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Outcome)
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise VerificationError(
+            f"{path.relative_to(out)}: is damaged ({error}); remove it and try that platform again"
+        ) from None
