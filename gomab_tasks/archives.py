@@ -13,7 +13,7 @@ from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.plan import select
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.references import references_of
+from gomab_tasks.references import Names
 from gomab_tasks.units import columns, mebibytes
 
 
@@ -66,7 +66,7 @@ def write_archives(project: Project, arch: Sequence[str]) -> ArchiveResult:
             images = choose(project, built, selection)
             if not images:
                 continue
-            references = [str(one) for one in references_of(project, name, built.group)]
+            references = [str(one) for one in Names(project).references(name)]
             path = project.out / "archives" / f"{name}.tar"
             digest = write_archive(built.layout, manifests_of(images), references, path)
             running.result = mebibytes(path.stat().st_size)

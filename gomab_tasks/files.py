@@ -75,6 +75,16 @@ def write(path: Path, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def share(source: Path, target: Path) -> None:
+    """Put a file in a second place as well: linked where the file system can, else copied."""
+    with temporary_folder(target.parent) as folder, storage_errors(target):
+        try:
+            os.link(source, folder / "file")
+        except OSError:
+            shutil.copyfile(source, folder / "file")
+        (folder / "file").replace(target)
+
+
 @contextlib.contextmanager
 def locked(path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock, between processes and threads, for the block; `path` is the lock's own file.

@@ -15,7 +15,16 @@ from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.record import Found, ImageRecord, image_lock, layout_folder, read_records, record_folder
+from gomab_tasks.record import (
+    BASE,
+    PROGRAMS,
+    Found,
+    ImageRecord,
+    image_lock,
+    layout_folder,
+    read_records,
+    record_folder,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +73,18 @@ def join(project: Project, wanted: Wanted) -> Joined:
             _remove_others(out, wanted)
         records = _choose(project, wanted)
         _verify(layout, records, wanted.made)
-        index = layout.put_blob(
-            INDEX, index_bytes([record.descriptor for record in records], wanted.annotations)
-        )
+        index = layout.put_blob(INDEX, _index(records, wanted.annotations))
         layout.write_index(index)
         # The index lists every record there is: others were removed or refused above.
         layout.remove_unreferenced()
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
+
+
+def _index(records: Sequence[ImageRecord], annotations: Mapping[str, str]) -> bytes:
+    """Write the index; all records have one base."""
+    base = records[0].base.index_annotations if records and records[0].base else {}
+    return index_bytes([record.descriptor for record in records], {**base, **annotations})
 
 
 def _remove_others(out: Path, wanted: Wanted) -> None:
@@ -145,8 +158,9 @@ def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterat
 
 
 def _compared(record: ImageRecord) -> dict[str, str]:
-    shared = {layer.holds: layer.digest for layer in record.layers if layer.holds != "programs"}
-    return {**record.inputs, **shared}
+    shared = {layer.holds: layer.digest for layer in record.layers if layer.holds not in {BASE, PROGRAMS}}
+    base = {"image.base": f"{record.base.name}@{record.base.digest}"} if record.base else {}
+    return {**record.inputs, **shared, **base}
 
 
 def _verify(layout: Layout, records: Sequence[ImageRecord], made: Sequence[ImageRecord]) -> None:

@@ -16,15 +16,20 @@ import msgspec
 from gomab_tasks import files
 from gomab_tasks.errors import StorageError, VerificationError
 from gomab_tasks.facts import Facts
-from gomab_tasks.oci.descriptor import LAYER_GZIP, MANIFEST, Descriptor, Layer
+from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.plan import ImagePlan, Plan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.rootfs import wheel_versions
 
-FORMAT = 1
+FORMAT = 2
 # What is published under, compared with or made of an image decides none of its bytes.
 _WITHOUT_BYTES = ("repository", "tags", "immutable_tags", "sbom", "annotations")
+
+BASE, PROGRAMS = "base", "programs"
+"""What layers hold that may differ from platform to platform."""
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
 
 _Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -32,9 +37,14 @@ _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerRecord:
-    """Hold a layer; `size` is as stored, `unpacked_size` that of its tar."""
+    """Hold a layer; `size` is as stored, `unpacked_size` that of its tar.
+
+    Attributes:
+        holds: what it is for; `BASE` in those that come from the base.
+    """
 
     holds: str
+    media_type: str
     digest: _Digest
     diff_id: _Digest
     size: _Size
@@ -43,7 +53,32 @@ class LayerRecord:
     @property
     def layer(self) -> Layer:
         """The layer, as the documents of an image name it."""
-        return Layer(Descriptor(LAYER_GZIP, self.digest, self.size), self.diff_id, self.unpacked_size)
+        return Layer(Descriptor(self.media_type, self.digest, self.size), self.diff_id, self.unpacked_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRecord:
+    """Hold which image another one stands on.
+
+    Attributes:
+        name: with its registry, and its tag where the table has one.
+        digest: of what the name meant: an index, or a manifest.
+        manifest: the digest of the manifest for the platform.
+    """
+
+    name: str
+    digest: _Digest
+    manifest: _Digest
+
+    @property
+    def manifest_annotations(self) -> dict[str, str]:
+        """What a manifest says of its base (OCI image-spec, annotations.md)."""
+        return {BASE_NAME: self.name, BASE_DIGEST: self.manifest}
+
+    @property
+    def index_annotations(self) -> dict[str, str]:
+        """What an index says of its base."""
+        return {BASE_NAME: self.name, BASE_DIGEST: self.digest}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +99,7 @@ class ImageRecord:
     config: _Digest
     layers: tuple[LayerRecord, ...]
     inputs: Mapping[str, str]
+    base: BaseRecord | None = None
 
     @classmethod
     def of(
@@ -73,6 +109,7 @@ class ImageRecord:
         *,
         holds: tuple[str, ...],
         inputs: Mapping[str, str],
+        base: BaseRecord | None = None,
     ) -> ImageRecord:
         """Record what was read back; `holds` says what each layer is for."""
         return cls(
@@ -83,6 +120,7 @@ class ImageRecord:
             config=verified.config.digest,
             layers=tuple(_layer_record(*pair) for pair in zip(holds, verified.layers, strict=True)),
             inputs=inputs,
+            base=base,
         )
 
     @property
@@ -105,6 +143,7 @@ class ImageRecord:
 def _layer_record(holds: str, layer: Layer) -> LayerRecord:
     return LayerRecord(
         holds=holds,
+        media_type=layer.descriptor.media_type,
         digest=layer.descriptor.digest,
         diff_id=layer.diff_id,
         size=layer.descriptor.size,
@@ -134,7 +173,12 @@ def record_folder(out: Path, image: str) -> Path:
 def write_record(out: Path, record: ImageRecord) -> None:
     """Leave a record for a later join."""
     path = record_folder(out, record.image) / f"{Platform.parse(record.platform).slug}.json"
-    files.write(path, msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+    files.write(path, record_bytes(record))
+
+
+def record_bytes(record: ImageRecord) -> bytes:
+    """Write a record as JSON."""
+    return msgspec.json.format(msgspec.json.encode(record)) + b"\n"
 
 
 def read_records(out: Path, image: str) -> list[Found]:
@@ -154,6 +198,11 @@ def recorded_images(out: Path) -> tuple[str, ...]:
 def layers_folder(out: Path) -> Path:
     """Give the folder that remembers which entries made which layer."""
     return out / "layers"
+
+
+def bases_folder(out: Path) -> Path:
+    """Give the folder that keeps what was fetched of base images."""
+    return out / "bases"
 
 
 def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
@@ -181,9 +230,16 @@ class _Format(msgspec.Struct):
 
 
 def _read(path: Path, out: Path) -> ImageRecord:
-    where = path.relative_to(out)
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse_record(content, str(path.relative_to(out)))
+
+
+def parse_record(content: bytes, where: str) -> ImageRecord:
+    """Read a record; raises `VerificationError` that starts with `where`."""
+    try:
         found = msgspec.json.decode(content, type=_Format).format
         # First: the records of another gomab may hold anything else.
         if found != FORMAT:
@@ -193,8 +249,6 @@ def _read(path: Path, out: Path) -> ImageRecord:
             )
         record = msgspec.json.decode(content, type=ImageRecord)
         Platform.parse(record.platform)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # msgspec's errors and PlatformError are ValueErrors
         raise VerificationError(
             f"{where}: is damaged ({error}); remove it and build that platform again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -166,3 +167,63 @@ def test_the_result_is_json(
     result = json.loads(done.stdout)["result"]["images"]
     assert [one["tags"] for one in result] == [["v1"], ["v1"]]
     assert all(one["sent_size"] > 0 for one in result)
+
+
+def test_bills_of_materials_are_attached(module: Module, place: str, tool: Tool) -> None:
+    """With `sbom`, each platform has both documents as referrers; a second push adds none."""
+    root = module("hello")
+    settings = {"image": {"sbom": True}}
+    made = images(open_project(root, settings=settings)).images[0]
+    for _ in range(2):
+        (one,) = push(open_project(root, settings=settings), repository=f"{place}/hello", tag=("v1",)).images
+    assert one.attached == ("application/spdx+json", "application/vnd.cyclonedx+json")
+    for platform in made.platforms:
+        listing = f"{place}/hello:{platform.digest.replace(':', '-')}"
+        done = subprocess.run([tool("crane"), "manifest", listing], capture_output=True, check=True)
+        types = [entry["artifactType"] for entry in json.loads(done.stdout)["manifests"]]
+        assert sorted(types) == sorted(one.attached)
+
+
+def test_required_trials_come_first(module: Module, place: str) -> None:
+    """With `smoke.required`, what was not tried with success is not pushed."""
+    root = module("hello")
+    settings = {"smoke": {"args": [], "required": True}}
+    images(open_project(root, settings=settings))
+    with pytest.raises(
+        VerificationError, match=r"not every program passed its trial: linux/amd64 \(not tried"
+    ):
+        push(open_project(root, settings=settings), repository=f"{place}/hello", tag=("v1",))
+
+
+def test_platforms_of_two_machines_join_through_a_registry(
+    module: Module, place: str, tmp_path: Path
+) -> None:
+    """Each machine pushes its platform; a third one joins them by digest, as if it had built them."""
+    root = module("hello")
+    whole = images(open_project(root)).images[0].digest
+    references = []
+    for arch in ("amd64", "arm64"):
+        machine = Path(shutil.copytree(root, tmp_path / arch, ignore=shutil.ignore_patterns("build")))
+        image(open_project(machine), arch=(arch,))
+        (one,) = push(open_project(machine), repository=f"{place}/hello", arch=(arch,)).images
+        references += one.references
+    third = tmp_path / "third"
+    third.mkdir()
+    joined = images(open_project(third), join=True, digest=tuple(references)).images[0]
+    assert joined.digest == whole
+    (one,) = push(open_project(third), repository=f"{place}/hello", tag=("v1",)).images
+    assert (one.digest, one.sent_blobs) == (whole, 0)
+
+
+def test_a_join_needs_records(module: Module, place: str) -> None:
+    """A digest without a record, a reference without a digest: each says what to do."""
+    root = module("hello")
+    images(open_project(root))
+    (one,) = push(open_project(root), repository=f"{place}/hello", tag=("v1",)).images
+    digest = one.platforms[0].digest
+    with pytest.raises(RegistryError, match="has no record of gomab attached; push that platform with"):
+        images(open_project(root), join=True, digest=(f"{place}/hello@{digest}",))
+    with pytest.raises(SettingsError, match="has no digest"):
+        images(open_project(root), join=True, digest=(f"{place}/hello:v1",))
+    with pytest.raises(SettingsError, match="give --join with it"):
+        images(open_project(root), digest=(f"{place}/hello@{digest}",))

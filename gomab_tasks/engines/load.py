@@ -15,7 +15,7 @@ from gomab_tasks.plan import Selection, select
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.references import references_of
+from gomab_tasks.references import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _load(project: Project, engine: Engine, selection: Selection, name: str) -> 
             )
         require_platforms(project, built, chosen)
         (image,) = built.of(chosen)
-        references = [str(one) for one in references_of(project, name, built.group)]
+        references = [str(one) for one in Names(project).references(name)]
         with files.temporary_folder(project.out / "archives") as folder:
             write_archive(built.layout, [image.manifest], references, folder / f"{name}.tar")
             load_archive(project.processes, engine, folder / f"{name}.tar")

@@ -20,6 +20,7 @@ from gomab_tasks.progress.events import Emit, Step, silent, step
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.message import Upload
 from gomab_tasks.registry.reference import Repository, check_tag
+from gomab_tasks.registry.referrers import Artifact, attach
 from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.units import mebibytes
 
@@ -67,12 +68,14 @@ class Destination:
         tags: none to push by digest alone.
         mounts: names of repositories of the same registry that may have blobs of the image.
         immutable_tags: patterns (fnmatch) of tags that must never move.
+        artifacts: what is attached before a tag is set, such as bills of materials.
     """
 
     repository: Repository
     tags: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     immutable_tags: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `SettingsError` for what is no tag: it would stand in addresses."""
@@ -152,6 +155,7 @@ class _Push:
         sent = self._side_by_side([partial(self._send, blob) for blob in missing])
         if not is_there:
             self._side_by_side([partial(self._put, m, m.digest) for m in self._content.manifests])
+        self._side_by_side([partial(self._attach, subject) for subject in self._subjects()])
         self._set(moving, is_there=is_there)
         return Pushed(
             self._repository,
@@ -189,6 +193,15 @@ class _Push:
                 f"nothing was sent; choose another tag for {self._content.root.digest}"
             )
         return digest != self._content.root.digest
+
+    def _subjects(self) -> dict[str, None]:
+        return dict.fromkeys(artifact.subject.digest for artifact in self._destination.artifacts)
+
+    def _attach(self, subject: str) -> None:
+        """Attach one after the other what has one subject: they may share a tag that lists them."""
+        for artifact in self._destination.artifacts:
+            if artifact.subject.digest == subject:
+                attach(self._client, self._repository, artifact)
 
     def _send(self, blob: Descriptor) -> bool:
         path = self._content.layout.blob_path(blob.digest)
@@ -257,4 +270,5 @@ class _Meter:
 def _summary(pushed: Pushed) -> str:
     if not pushed.moved and not pushed.sent_blobs:
         return f"{pushed.digest} was there"
-    return f"{pushed.digest}, {mebibytes(pushed.sent_size)} sent"
+    mounted = f", {pushed.mounted_blobs} blobs mounted" if pushed.mounted_blobs else ""
+    return f"{pushed.digest}, {mebibytes(pushed.sent_size)} sent{mounted}"

@@ -61,12 +61,22 @@ def images(
     arch: Arch = (),
     jobs: Jobs = 0,
     join: Annotated[bool, Option("build nothing; join what `image` left, here or on other machines")] = False,
+    digest: Annotated[
+        tuple[str, ...],
+        Option("with --join: a platform that `push --arch` pushed, REPOSITORY@sha256:…", "REFERENCE"),
+    ] = (),
 ) -> "ImagesResult":
     """Build, check and measure all images, one OCI layout each.
 
     The whole job: download, compile, assemble, verify, join to an index, size
     check. Layouts lie in OUT/images/NAME.
     """
+    from gomab_tasks.errors import SettingsError
     from gomab_tasks.tasks.job import join_images, make_and_join
+    from gomab_tasks.tasks.shipping import collect_platforms
 
+    if digest and not join:
+        raise SettingsError("--digest names what is joined; give --join with it")
+    if digest:
+        collect_platforms(project, digest)
     return join_images(project, arch) if join else make_and_join(project, arch, jobs)

@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from gomab_tasks import github
-from gomab_tasks.built import group_of, image_names, is_joined, reading, recorded
+from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded
+from gomab_tasks.collect import collect, record_artifact
+from gomab_tasks.destinations import find_targets
+from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.plan import Selection, select
 from gomab_tasks.project import Project
 from gomab_tasks.publish import (
     Published,
     PushResult,
-    Registries,
-    find_targets,
     publish,
     publish_platform,
     require_whole,
 )
-from gomab_tasks.record import ImageRecord
+from gomab_tasks.record import ImageRecord, read_records
+from gomab_tasks.registries import Registries
+from gomab_tasks.registry.referrers import Artifact
+from gomab_tasks.sbom.documents import FORMATS, read_contents
+from gomab_tasks.smoke.outcome import require_smoked
 
 
 def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:
@@ -40,18 +45,56 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
             for target in targets
             if target.image not in apart
         }
-        for built in joined.values():
-            require_whole(project, built, selection)
+        for image in joined.values():
+            _require_ready(project, image, selection)
         pushed: list[Published] = []
         for target in targets:
             client = registries.client(target.destination.repository)
-            if target.image in joined:
-                pushed.append(publish(project, client, target, joined[target.image]))
+            if built := joined.get(target.image):
+                pushed.append(publish(project, client, target, built, _documents(project, built)))
             else:
-                pushed += [publish_platform(project, client, target, one) for one in apart[target.image]]
+                pushed += [
+                    publish_platform(project, client, target, record, [record_artifact(record)])
+                    for record in apart[target.image]
+                ]
     result = PushResult(tuple(pushed))
     _tell_ci(project, result)
     return result
+
+
+def collect_platforms(project: Project, references: Sequence[str]) -> None:
+    """Fetch platforms that other machines pushed by digest.
+
+    Raises what `collect` does.
+    """
+    with Registries(project) as registries:
+        for reference in references:
+            collect(project, registries, reference)
+
+
+def _require_ready(project: Project, built: Built, selection: Selection) -> None:
+    require_whole(project, built, selection)
+    if built.group.smoke.required:
+        require_smoked(project, built.name, [image.manifest for image in built.platforms])
+
+
+def _documents(project: Project, built: Built) -> list[Artifact]:
+    """Give what is attached to each platform: bills of materials, where the table asks for them."""
+    if not built.group.image.sbom:
+        return []
+    records = {record.manifest: record for _, record in read_records(project.out, built.name)}
+    missing = [str(image.platform) for image in built.platforms if image.manifest.digest not in records]
+    if missing:
+        raise NotMeasurableError(
+            f"{built.name} {', '.join(missing)}: was built anew since it was joined; "
+            f"join it again: {project.type('images --join')}"
+        )
+    contents = [read_contents(project, records[image.manifest.digest]) for image in built.platforms]
+    return [
+        Artifact(form.media_type, image.manifest, form.media_type, form.to_bytes(content))
+        for image, content in zip(built.platforms, contents, strict=True)
+        for form in FORMATS
+    ]
 
 
 def _platforms_apart(

@@ -1,0 +1,99 @@
+"""Collect single platforms that other machines pushed by digest, for a join here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gomab_tasks import files
+from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
+from gomab_tasks.oci.descriptor import MANIFEST, Descriptor
+from gomab_tasks.oci.image import Manifest
+from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.verify import verify_image
+from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
+from gomab_tasks.record import (
+    ImageRecord,
+    image_lock,
+    layout_folder,
+    parse_record,
+    record_bytes,
+    write_record,
+)
+from gomab_tasks.registries import Registries
+from gomab_tasks.registry.client import Client
+from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
+from gomab_tasks.registry.reference import Reference, parse_reference
+from gomab_tasks.registry.referrers import Artifact, list_referrers
+
+RECORD_TYPE = "application/vnd.gomab.record.v1+json"
+"""The artifact that holds a platform's record, attached to its manifest."""
+
+
+def record_artifact(record: ImageRecord) -> Artifact:
+    """Wrap a record, to be attached to the manifest that it is about."""
+    return Artifact(RECORD_TYPE, record.descriptor, RECORD_TYPE, record_bytes(record))
+
+
+def collect(project: Project, registries: Registries, text: str) -> ImageRecord:
+    """Fetch one platform, `REPOSITORY@DIGEST`, with its record, as if it had been built here.
+
+    Raises `SettingsError` for a reference without a digest, `RegistryError`
+    where the platform or its record is not there, and `VerificationError`.
+    """
+    reference = parse_reference(text)
+    if not reference.digest:
+        raise SettingsError(
+            f"--digest '{text}': has no digest; write REPOSITORY@sha256:…, as push printed it"
+        )
+    client = registries.client(reference.repository)
+    folder = project.prepare_output() / "fetched"
+    with step(project.emit, "collect", text) as running:
+        record = _fetch_record(client, reference, folder)
+        with files.locked(image_lock(project.out, record.image), project.processes.check, shared=True):
+            layout = Layout(layout_folder(project.out, record.image))
+            _fetch_image(client, reference, layout, folder)
+            verify_image(layout, record.descriptor, Platform.parse(record.platform))
+            write_record(project.out, record)
+        running.result = f"{record.image} {record.platform}"
+    return record
+
+
+def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRecord:
+    repository = reference.repository
+    listed = list_referrers(client, repository, reference.digest)
+    digests = [str(entry["digest"]) for entry in listed if entry.get("artifactType") == RECORD_TYPE]
+    if not digests:
+        raise RegistryError(
+            f"{reference}: has no record of gomab attached; push that platform with `push --arch`, "
+            "or copy the output folder of the run that built it"
+        )
+    stored = fetch_manifest(client, Reference(repository, digest=digests[-1]))
+    (layer,) = Manifest.from_bytes(stored.content, f"{repository}@{stored.digest}").layers
+    where = f"{repository}@{layer.digest}"
+    record = parse_record(fetch_blob(client, repository, layer, folder).read_bytes(), where)
+    if record.manifest != reference.digest:
+        raise VerificationError(
+            f"{where}: is the record of {record.manifest}, attached to {reference.digest}; "
+            "push that platform again"
+        )
+    return record
+
+
+def _fetch_image(client: Client, reference: Reference, layout: Layout, folder: Path) -> None:
+    stored = fetch_manifest(client, Reference(reference.repository, digest=reference.digest))
+    manifest = Manifest.from_bytes(stored.content, str(reference))
+    for blob in (manifest.config, *manifest.layers):
+        if not _is_whole(layout, blob):
+            path = fetch_blob(client, reference.repository, blob, folder)
+            files.share(path, layout.blob_path(blob.digest))
+    layout.put_blob(MANIFEST, stored.content)
+
+
+def _is_whole(layout: Layout, blob: Descriptor) -> bool:
+    try:
+        layout.check_blob(blob)
+    except VerificationError:
+        return False
+    return True

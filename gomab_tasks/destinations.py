@@ -1,0 +1,121 @@
+"""Say where images go, and where their blobs may be already."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gomab_tasks import files
+from gomab_tasks.built import group_of
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.project import Project
+from gomab_tasks.references import Names
+from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
+from gomab_tasks.registry.transfer import Destination
+from gomab_tasks.settings import SCRATCH
+
+_REMEMBERED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Hold an image and where it goes."""
+
+    image: str
+    destination: Destination
+
+
+def find_targets(
+    project: Project,
+    names: Sequence[str],
+    repository: str,
+    tags: Sequence[str],
+    untagged: Collection[str] = (),
+) -> tuple[Target, ...]:
+    """Say where each image goes: by the words of the command line, else by the table.
+
+    A repository without `{image}` that ends with the name of one of several
+    images is meant for that one.
+
+    Args:
+        untagged: images that are pushed by digest: their tags are not looked up.
+
+    Raises `SettingsError` for an image without a repository, and for two
+    images in one place.
+    """
+    chosen = _meant(names, repository)
+    given = Names(project, repository, tags)
+    repositories = {name: parse_repository(given.repository(name)) for name in chosen}
+    targets = tuple(
+        Target(
+            name,
+            Destination(
+                repositories[name],
+                () if name in untagged else given.tags(name),
+                tuple(_mounts(project, name, repositories)),
+                group_of(project, name).image.immutable_tags,
+            ),
+        )
+        for name in chosen
+    )
+    _require_places(targets)
+    return targets
+
+
+def remember(project: Project, image: str, repository: Repository) -> None:
+    """Note where blobs of an image were sent, so that another repository can mount them."""
+    path = _memory(project, image)
+    before = [other for other in _remembered(project, image) if other != str(repository)]
+    files.write(path, msgspec.json.encode([str(repository), *before][:_REMEMBERED]))
+
+
+def _meant(names: Sequence[str], repository: str) -> Sequence[str]:
+    if not repository or "{image}" in repository or len(names) == 1:
+        return names
+    last = repository.rpartition("/")[2]
+    if last in names:
+        return (last,)
+    raise SettingsError(
+        f"--repository is '{repository}', one place for the images {', '.join(names)}; "
+        f"write {{image}} for their names: '{repository}/{{image}}'"
+    )
+
+
+def _mounts(project: Project, image: str, repositories: dict[str, Repository]) -> Iterator[str]:
+    """Name repositories of the same registry that may have blobs of an image."""
+    own = repositories[image]
+    siblings = [str(repository) for name, repository in repositories.items() if name != image]
+    base = group_of(project, image).image.base
+    below = [] if base == SCRATCH else [str(parse_reference(base).repository)]
+    for text in dict.fromkeys([*_remembered(project, image), *below, *siblings]):
+        other = parse_repository(text)
+        if other.registry == own.registry and other != own:
+            yield other.name
+
+
+def _require_places(targets: Sequence[Target]) -> None:
+    places: dict[tuple[Repository, str], str] = {}
+    for target in targets:
+        for tag in target.destination.tags:
+            place = (target.destination.repository, tag)
+            if other := places.get(place):
+                raise SettingsError(
+                    f"pyproject.toml: images {other} and {target.image} both go to "
+                    f"{place[0]}:{tag}; write {{image}} in repository or tags"
+                )
+            places[place] = target.image
+
+
+def _memory(project: Project, image: str) -> Path:
+    return project.out / "pushed" / f"{image}.json"
+
+
+def _remembered(project: Project, image: str) -> list[str]:
+    """Give the repositories that an image went to, the last first; a damaged note is none."""
+    try:
+        return msgspec.json.decode(_memory(project, image).read_bytes(), type=list[str])
+    except (OSError, msgspec.MsgspecError):
+        return []
