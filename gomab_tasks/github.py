@@ -64,8 +64,14 @@ def default_branch(environment: Mapping[str, str]) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Lay out a Markdown table; cells are plain text, and whatever Markdown means by it is escaped."""
     lines = [header, ["---"] * len(header)]
-    escaped = [[_escape(cell) for cell in row] for row in rows]
+    escaped = [[escape(cell) for cell in row] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in (*lines, *escaped))
+
+
+def escape(text: str) -> str:
+    """Make one line of plain text mean the same in Markdown."""
+    text = " ".join(text.splitlines()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text)
 
 
 def _assignment(name: str, value: str) -> str:
@@ -96,8 +102,3 @@ def _fit(text: str, room: int) -> str:
         return ""
     kept = text.encode()[:space].rpartition(b"\n")[0]
     return kept.decode() + _CUT
-
-
-def _escape(cell: str) -> str:
-    text = " ".join(cell.splitlines()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text)

@@ -103,3 +103,16 @@ def test_cells_are_plain_text() -> None:
         "| --- | --- |",
         r"| a\|b &lt;img src=x> \[c\](d) \`e\` &amp; f\_g | 1 |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("event", "branch"),
+    [('{"repository": {"default_branch": "trunk"}}', "trunk"), ("{}", ""), ("[]", ""), ("{", ""), (None, "")],
+)
+def test_the_default_branch(event: str | None, branch: str, tmp_path: Path) -> None:
+    """It stands in the event that started the run; whatever else is there, nothing is raised."""
+    path = tmp_path / "event.json"
+    if event is not None:
+        path.write_text(event)
+    assert github.default_branch({"GITHUB_EVENT_PATH": str(path)}) == branch
+    assert github.default_branch({}) == ""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gomab_tasks import github
 from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.settings import Group, Growth
 from gomab_tasks.sizes.baseline import Baseline
@@ -46,18 +47,21 @@ class SizesResult:
 
     def text(self) -> str:
         """Give a table of at most 80 columns for usual names."""
+        rows = self._rows()
+        return columns(rows, right=range(2, len(rows[0])))
+
+    def summary(self) -> str:
+        """Give the table and what is over a limit as Markdown, for a page that a CI system shows."""
+        head, *rows = self._rows()
+        problems = "".join(f"- {github.escape(problem)}\n" for problem in self.problems)
+        return "\n".join(filter(None, ("### Sizes\n", github.table(head, rows), problems)))
+
+    def _rows(self) -> list[list[str]]:
+        """Give the head and a row for each platform; changes only where something has a baseline."""
         compared = any(verdict.baseline is not None for verdict in self.sizes)
-        head = [
-            "image",
-            "platform",
-            "compressed",
-            "unpacked",
-            "budget",
-            "used",
-            *(["change"] if compared else []),
-        ]
+        head = ["image", "platform", "compressed", "unpacked", "budget", "used"]
         rows = [[*_cells(verdict), *([_change(verdict)] if compared else [])] for verdict in self.sizes]
-        return columns([head, *rows], right=range(2, len(head)))
+        return [[*head, *(["change"] if compared else [])], *rows]
 
 
 def judge(

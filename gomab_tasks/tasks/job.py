@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gomab_tasks import github
 from gomab_tasks.backends import backend
 from gomab_tasks.built import group_of, image_names, recorded
 from gomab_tasks.errors import BudgetError
@@ -12,7 +13,6 @@ from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.compile import replaced_flags
 from gomab_tasks.ignored import warn_ignored
 from gomab_tasks.join import Joined, Wanted, join
-from gomab_tasks.modules import download_modules
 from gomab_tasks.plan import Plan, make_plan, require_linux, select
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -60,7 +60,6 @@ def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
     require_linux(plan)
     warn_ignored(project, plan)
     project.prepare_output()
-    download_modules(project, facts)
     records = backend(project.settings.backend).make(project, facts, plan, jobs)
     return Made(plan, tuple(records))
 
@@ -150,7 +149,9 @@ def _index(project: Project, joined: Joined) -> Index:
 def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
     groups = {record.image: group_of(project, record.image) for record in records}
     measurements = [Measurement.of(record) for record in records]
-    return judge(measurements, groups, lambda file: read_baseline(project.root / file))
+    sizes = judge(measurements, groups, lambda file: read_baseline(project.root / file))
+    github.append_summary(project.environment, sizes.summary())
+    return sizes
 
 
 def _annotations(project: Project, image: str) -> dict[str, str]:

@@ -1,0 +1,199 @@
+"""Find what a project asks of a workflow: from its table, its go.mod and what git says."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from gomab_tasks import github
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.facts import read_facts
+from gomab_tasks.golang.module import Module, read_module
+from gomab_tasks.project import Project
+from gomab_tasks.settings import Group, Settings, Smoke
+from gomab_tasks.settings.template import fields_of
+
+_OF_TAGS = {"git.tag", "git.describe", "version"}
+_CHANGING = ("git.", "version", "env.")
+# GitHub's runners are linux/amd64; their kernel runs 386 too.
+_RUN_BY_THEMSELVES = {"amd64", "386"}
+_LOOPBACK = ("localhost", "127.", "[::1]")
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Hold on which events something can be done: a pull request, a push to the branch, a pushed tag."""
+
+    pulls: bool
+    branch: bool
+    tags: bool
+
+    @classmethod
+    def of(cls, fields: Iterable[str]) -> Events:
+        """Say where all fields have a value: pull requests and tags are on no branch, only tags a tag."""
+        tag, branch = "git.tag" in fields, "git.branch" in fields
+        return cls(pulls=not tag and not branch, branch=not tag, tags=not branch)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Hold what the workflow of a project depends on.
+
+    Attributes:
+        branch: the repository's main branch.
+        folder: of pyproject.toml in the repository; empty for its root.
+        images: their names, where they are pushed.
+    """
+
+    settings: Settings
+    module: Module
+    branch: str
+    folder: str
+    images: tuple[str, ...] = ()
+
+    def path(self, *parts: str) -> str:
+        """Spell a path of the project from the repository's root."""
+        return PurePosixPath(self.folder, *parts).as_posix()
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The settings of each image."""
+        return tuple(self.settings.images.values()) or (self.settings.shared,)
+
+    @property
+    def built(self) -> Events:
+        """When images can be built."""
+        return Events.of(self._fields_to_build())
+
+    @property
+    def pushed(self) -> Events:
+        """When images are pushed; not with a tag if that moved `latest`, which the branch moves."""
+        if not self.is_pushed:
+            return Events(pulls=False, branch=False, tags=False)
+        events = Events.of(self._fields_to_build() | self._fields_to_push())
+        moves = events.branch and not all(
+            _is_changing(tag) for group in self.groups for tag in group.image.tags
+        )
+        return Events(
+            pulls=False, branch=events.branch, tags=events.tags and bool(not moves or self.release_tags)
+        )
+
+    @property
+    def is_pushed(self) -> bool:
+        """Whether all images have a repository that is not the machine's own."""
+        return all(map(_is_public, self.groups))
+
+    @property
+    def release_tags(self) -> tuple[str, ...]:
+        """Give the tags that change, where those of all images are the same and others do not change."""
+        changing = {tuple(filter(_is_changing, group.image.tags)) for group in self.groups}
+        everything = {group.image.tags for group in self.groups}
+        return changing.pop() if len(changing) == 1 and changing != everything else ()
+
+    @property
+    def history(self) -> bool:
+        """Whether some value comes from git's tags."""
+        return bool(self._fields() & _OF_TAGS) or any(group.go.vcs_stamp for group in self.groups)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Variables of the environment that templates name, without GitHub's own."""
+        names = (field.removeprefix("env.") for field in self._fields() if field.startswith("env."))
+        return tuple(
+            sorted(name for name in names if name != "CI" and not name.startswith(("GITHUB_", "RUNNER_")))
+        )
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """Hosts that need a login; none that a template names."""
+        hosts = (_registry(group.image.repository or "") for group in self.groups if self.is_pushed)
+        return tuple(dict.fromkeys(host for host in hosts if "{" not in host))
+
+    @property
+    def smoke(self) -> bool:
+        """Whether the table says how programs are tried."""
+        return any(group.smoke != Smoke() for group in self.groups)
+
+    @property
+    def emulated(self) -> tuple[str, ...]:
+        """Architectures that QEMU has to run for `smoke`."""
+        tried = [group.platforms for group in self.groups if group.smoke != Smoke()]
+        names = dict.fromkeys(platform.architecture for platforms in tried for platform in platforms)
+        return tuple(name for name in names if name not in _RUN_BY_THEMSELVES)
+
+    @property
+    def go_file(self) -> str:
+        """The file that says which Go, from the repository's root."""
+        name = "go.mod" if (self.module.folder / "go.mod").is_file() else "go.work"
+        return self.path(self.settings.module, name)
+
+    @property
+    def test(self) -> str:
+        """The command that runs all tests; in a workspace `./...` would find none."""
+        folders = (os.path.relpath(member, self.module.folder) for member in self.module.members)
+        patterns = ("./..." if folder == "." else f"./{folder}/..." for folder in folders)
+        tags = self.settings.shared.go.tags
+        return shlex.join(["go", "test", *([f"-tags={','.join(tags)}"] if tags else []), *patterns])
+
+    def _fields(self) -> set[str]:
+        return self._fields_to_build() | (self._fields_to_push() if self.is_pushed else set())
+
+    def _fields_to_build(self) -> set[str]:
+        tables = (
+            table
+            for group in self.groups
+            for table in (group.go.variables, group.image.labels, group.image.annotations)
+        )
+        return {field for table in tables for text in table.values() for field in fields_of(text)}
+
+    def _fields_to_push(self) -> set[str]:
+        images = (group.image for group in self.groups)
+        texts = (text for image in images for text in (image.repository or "", *image.tags))
+        return {field for text in texts for field in fields_of(text)}
+
+
+def find_needs(project: Project) -> Needs:
+    """Read table, module and git; ask Go only for the names of images that are pushed.
+
+    Raises `SettingsError` where no event of GitHub has all values that building needs.
+    """
+    settings = project.settings
+    module = read_module(project.module, settings.module)
+    folder = _git(project, "rev-parse", "--show-prefix").rstrip("/")
+    needs = Needs(settings, module, _main_branch(project), folder)
+    if not (needs.built.branch or needs.built.tags):
+        raise SettingsError(
+            "go.variables, labels or annotations need {git.tag} and {git.branch}, but in CI there is "
+            "never both; use {git.describe} or {env.GITHUB_REF_NAME}"
+        )
+    if not needs.is_pushed:
+        return needs
+    return replace(needs, images=tuple(settings.images or read_facts(project).mains))
+
+
+def _is_changing(tag: str) -> bool:
+    return any(field.startswith(_CHANGING) for field in fields_of(tag))
+
+
+def _is_public(group: Group) -> bool:
+    return bool(group.image.repository and not group.image.repository.startswith(_LOOPBACK))
+
+
+def _registry(repository: str) -> str:
+    """Give the registry's host, as Docker reads references."""
+    host, slash, _ = repository.partition("/")
+    return host if slash and ("." in host or ":" in host or "{" in host) else "docker.io"
+
+
+def _main_branch(project: Project) -> str:
+    remote = _git(project, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+    return remote.removeprefix("origin/") or github.default_branch(project.environment) or "main"
+
+
+def _git(project: Project, *words: str) -> str:
+    """Ask git; nothing where it has no answer, as outside of a repository."""
+    completed = project.processes.run(["git", *words], cwd=project.root, env={"LC_ALL": "C"})
+    return "" if completed.code else completed.stdout.strip()

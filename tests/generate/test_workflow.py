@@ -1,0 +1,228 @@
+"""The workflow for GitHub Actions: its text, what linters say, and that its commands do the job."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gomab_tasks
+from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.generate.needs import find_needs
+from gomab_tasks.project import open_project
+from gomab_tasks.tasks.ci import workflow
+from tests.generate.conftest import PUSHED, ProjectFactory
+from tests.generate.test_yaml import read
+
+Git = Callable[..., str]
+Golden = Callable[[str, bytes], None]
+ToolFactory = Callable[[str], Path]
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = ("minimal", "pushed", "matrix", "elsewhere")
+ELSEWHERE = """
+[tool.gomab]
+backend = "buildkit"
+module = "app"
+[tool.gomab.go]
+tags = ["a", "b"]
+[tool.gomab.image]
+repository = "registry.acme.example:5000/it's/{image}"
+tags = ["{git.branch}-{git.short}"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gomab_tasks, "__version__", "1.2.3")
+
+
+def jobs_of(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = read(text)["jobs"]
+    return found
+
+
+def pushed(tags: str, more: str = "") -> str:
+    """Write a table whose images are pushed under some tags."""
+    return f'[tool.gomab.image]\nrepository = "ghcr.io/acme/{{image}}"\ntags = {tags}\n{more}'
+
+
+def test_minimal(project: ProjectFactory, golden: Golden) -> None:
+    """Without a repository nothing is pushed, and no job may write."""
+    golden("minimal.yml", workflow(project(name="hello")).text().encode())
+
+
+def test_pushed(project: ProjectFactory, golden: Golden) -> None:
+    """With repository, smoke check, values from git's tags, and `latest` that releases leave alone."""
+    golden("pushed.yml", workflow(project(PUSHED)).text().encode())
+
+
+def test_matrix(project: ProjectFactory, golden: Golden) -> None:
+    golden("matrix.yml", workflow(project(PUSHED), matrix=True).text().encode())
+
+
+def test_elsewhere(project: ProjectFactory, golden: Golden, git: Git) -> None:
+    """A module below pyproject.toml below the repository's root, BuildKit, another registry and branch."""
+    root = project(name="hello").root
+    folder = root / "services" / "the api"
+    (folder / "app").mkdir(parents=True)
+    for name in ("go.mod", "main.go"):
+        (root / name).rename(folder / "app" / name)
+    (folder / "pyproject.toml").write_text(ELSEWHERE.replace("it's/", ""))
+    git(root, "update-ref", "refs/remotes/origin/develop", "HEAD")
+    git(root, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    result = workflow(open_project(folder))
+    assert result.path == ".github/workflows/images-services-the api.yml"
+    golden("elsewhere.yml", result.text().encode())
+
+
+@pytest.mark.tool("actionlint")
+def test_actionlint_finds_nothing(tool: ToolFactory) -> None:
+    """Expressions, contexts, events and shell are all right."""
+    check([tool("actionlint"), "-no-color"])
+
+
+def test_zizmor_finds_nothing() -> None:
+    """Not even what it calls pedantic: no injection, no cache in a release, no permission too much."""
+    check([Path(sys.executable).with_name("zizmor"), "--offline", "--no-progress", "--persona=pedantic"])
+
+
+def check(argv: list[str | Path]) -> None:
+    """Run a linter on all workflows of golden/."""
+    files = [GOLDEN / f"{name}.yml" for name in CASES]
+    done = subprocess.run([*argv, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_the_push_job_may_write(name: str) -> None:
+    """It is not run for pull requests, nor in forks, and compiles nothing."""
+    text = (GOLDEN / f"{name}.yml").read_text()
+    document = read(text)
+    assert document["permissions"] == {}
+    assert set(document["on"]) <= {"push", "pull_request"}
+    for title, job in document["jobs"].items():
+        writes = {key for key, value in job["permissions"].items() if value == "write"}
+        assert bool(writes) == (title == "push")
+        commands = [step.get("run", "") for step in job["steps"]]
+        assert title != "push" or not re.search(r"\bgo |gomab (images|image|build)\b", "\n".join(commands))
+        assert title == "push" or "secrets." not in str(job)
+        assert title == "push" or "github.token" not in str(job)
+    push = document["jobs"].get("push", {"if": "event_name == 'push' && !github.event.repository.fork"})
+    assert "event_name == 'push' && !github.event.repository.fork" in push["if"]
+
+
+@pytest.mark.parametrize(
+    ("table", "built", "pushed_on"),
+    [
+        ("", "push:branches pull_request", ""),
+        (pushed('["{git.short}"]'), "push:branches push:tags pull_request", "both"),
+        (pushed('["{git.branch}"]'), "push:branches pull_request", "branch"),
+        (pushed('["{git.tag}", "latest"]'), "push:branches push:tags pull_request", "tags"),
+        (pushed('["latest"]'), "push:branches pull_request", "branch"),
+        (pushed('["{git.short}"]', 'labels = { v = "{git.tag}" }'), "push:tags", "tags"),
+        (pushed('["{git.short}"]', 'labels = { v = "{git.branch}" }'), "push:branches", "branch"),
+        (pushed('["{git.short}"]').replace("ghcr.io", "localhost:5000"), "push:branches pull_request", ""),
+    ],
+)
+def test_events_have_the_values_that_are_needed(
+    table: str, built: str, pushed_on: str, project: ProjectFactory
+) -> None:
+    """Pull requests and tags are on no branch, and only a tag has a tag."""
+    document = read(workflow(project(table, "hello")).workflow)
+    on = document["on"]
+    events = [f"push:{key}" for key in on["push"]] + (["pull_request"] if "pull_request" in on else [])
+    assert " ".join(events) == built
+    job = document["jobs"].get("push")
+    found = "" if job is None else "tags" if "ref_type == 'tag'" in job["if"] else "both"
+    if found == "both" and "push:tags" not in events:
+        found = "branch"
+    assert found == pushed_on
+
+
+def test_values_that_never_meet(project: ProjectFactory) -> None:
+    table = '[tool.gomab.image.labels]\na = "{git.tag}"\nb = "{git.branch}"\n'
+    with pytest.raises(SettingsError, match="never both"):
+        workflow(project(table, "hello"))
+
+
+@pytest.mark.parametrize(
+    ("table", "depth"),
+    [
+        ('go.variables = { "main.v" = "{git.describe}" }', 0),
+        ('go.variables = { "main.v" = "{git.sha}" }', None),
+        ('image.labels = { v = "{version}" }', 0),
+        ("go.vcs-stamp = true", 0),
+        ('image.tags = ["{version}"]', None),
+        ('image.tags = ["{version}"]\nimage.repository = "ghcr.io/acme/x"', 0),
+    ],
+)
+def test_history_only_where_it_is_needed(table: str, depth: int | None, project: ProjectFactory) -> None:
+    """Tags of an image that is never pushed need none."""
+    steps = jobs_of(workflow(project(f"[tool.gomab]\n{table}\n", "hello")).workflow)["images"]["steps"]
+    assert steps[0]["with"].get("fetch-depth") == depth
+
+
+@pytest.mark.parametrize(
+    ("own", "on_tags"), [("", True), ('tags = ["{git.short}"]', False), ('tags = ["{version}"]', False)]
+)
+def test_releases_leave_latest_alone(own: str, on_tags: bool, project: ProjectFactory) -> None:  # noqa: FBT001
+    """Where images differ in their tags, `--tag` cannot say it, so that only the branch pushes."""
+    needs = find_needs(project(f"{PUSHED}{own}\n"))
+    assert needs.pushed.tags == on_tags
+    assert needs.release_tags == (("{git.short}", "{version}") if on_tags else ())
+    assert needs.pushed.branch
+
+
+def test_tests_of_a_workspace_name_its_modules(project: ProjectFactory) -> None:
+    """`./...` finds nothing in a folder that has go.work alone."""
+    needs = find_needs(project(name="workspace"))
+    assert needs.test == "go test ./app/... ./lib/..."
+    assert needs.go_file == "go.work"
+
+
+def test_vendored_modules_need_no_cache(project: ProjectFactory) -> None:
+    text = workflow(project(name="vendored")).workflow
+    assert "Cache compiled packages" in text
+    assert "Cache modules" not in text
+
+
+def test_the_branch_in_ci(project: ProjectFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout of GitHub's does not know the remote's HEAD; the event does."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"repository": {"default_branch": "trunk"}}))
+    root = project(name="hello").root
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+    assert find_needs(open_project(root)).branch == "trunk"
+    event.write_text("[]")
+    assert find_needs(open_project(root)).branch == "main"
+
+
+def test_write_then_check(project: ProjectFactory) -> None:
+    """A commit that a bot moved is no difference and stays; anything else is one."""
+    one = project(PUSHED)
+    assert workflow(one, write=True).text() == "wrote .github/workflows/images.yml; commit it"
+    path = one.root / ".github" / "workflows" / "images.yml"
+    path.write_text(re.sub(r"checkout@\w+ # \S+", f"checkout@{'a' * 40} # v99.0.0", path.read_text()))
+    assert workflow(one, check=True).checked
+    with pytest.raises(VerificationError, match=r"(?s)\+  plan:.*gomab workflow --matrix --write"):
+        workflow(one, check=True, matrix=True)
+    (one.root / "pyproject.toml").write_text(PUSHED.replace("version", "git.sha"))
+    workflow(open_project(one.root), write=True)
+    assert path.read_text().count(f"checkout@{'a' * 40} # v99.0.0") == 2
+    assert "fetch-depth" not in path.read_text()
+
+
+def test_a_workflow_of_ones_own_is_not_replaced(project: ProjectFactory) -> None:
+    one = project()
+    path = one.root / ".github" / "workflows" / "images.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text("name: mine\n")
+    with pytest.raises(SettingsError, match="not written by gomab"):
+        workflow(one, write=True)
