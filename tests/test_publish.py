@@ -12,8 +12,8 @@ import pytest
 
 from gomab_tasks.errors import NotMeasurableError, RegistryError, SettingsError, VerificationError
 from gomab_tasks.project import open_project
+from gomab_tasks.tasks.delivery import push
 from gomab_tasks.tasks.images import image, images
-from gomab_tasks.tasks.publish import push
 
 Module = Callable[[str], Path]
 Tool = Callable[[str], Path]

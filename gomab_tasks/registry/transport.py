@@ -7,6 +7,7 @@ Nothing here knows credentials, redirects or retries.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -38,6 +39,9 @@ WORKERS = 6
 # Several images may be pushed at once, and urllib3 warns when it discards connections.
 _KEPT = 16 * WORKERS
 _PIECE = 256 << 10
+# Its debug lines show whole addresses, and those of uploads are as good as a
+# login; Nox lets everything through that anybody logs.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 _POLL_SECONDS = 0.1
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 

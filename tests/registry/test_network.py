@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -118,3 +119,10 @@ def test_a_server_of_another_protocol_is_told(pushed: Push) -> None:
         threading.Thread(target=serve, daemon=True).start()
         with pytest.raises(RegistryError, match=rf"127\.0\.0\.1:{port}"):
             pushed(address=f"127.0.0.1:{port}")
+
+
+def test_addresses_stay_out_of_logs(pushed: Push, caplog: pytest.LogCaptureFixture) -> None:
+    """Nox logs whatever is logged at any level; addresses of uploads may hold a login."""
+    caplog.set_level(logging.DEBUG)
+    pushed()
+    assert not [record for record in caplog.records if record.name.startswith("urllib3")]
