@@ -6,74 +6,141 @@ import itertools
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gomab_tasks import files, rootfs
+from gomab_tasks.base import Base, inherit, owner_of
 from gomab_tasks.builds import run_builds
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
+from gomab_tasks.modules import download_modules
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, manifest_bytes
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
+from gomab_tasks.oci.tree import EMPTY
 from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event, step
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord, image_lock, inputs_of, layers_folder, layout_folder, write_record
+from gomab_tasks.record import (
+    BASE,
+    PROGRAMS,
+    ImageRecord,
+    bases_folder,
+    image_lock,
+    inputs_of,
+    layers_folder,
+    layout_folder,
+    write_record,
+)
+from gomab_tasks.settings import SCRATCH
 from gomab_tasks.templates import Templates
 from gomab_tasks.units import mebibytes
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Hold what an image has on every platform: its spec and the layers below its programs.
+    """Hold what an image has besides its programs; on scratch the same for every platform.
 
     Attributes:
+        labels: those of the table, filled.
         created: RFC 3339, or None for no time at all.
-        shared: what a layer holds -> its entries, in the order of the layers.
+        shared: what a layer holds -> its entries, in the order of the layers,
+            which lie over those of the base.
     """
 
     spec: ImageSpec
+    labels: Mapping[str, str]
     created: str | None
     shared: Mapping[str, list[Entry]]
+    base: Base | None = None
+
+
+AllContents = Mapping[tuple[str, Platform], Contents]
+"""Image and platform -> contents."""
 
 
 def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRecord]:
-    """Compile and assemble, platform by platform, side by side."""
+    """Download, compile and assemble, platform by platform, side by side."""
     templates = Templates(project.processes, project.root)
     # Read before the first compile: a wrong file must not cost minutes.
-    contents = {image.name: read_contents(project, image, templates) for image in plan.images}
+    contents = _read_all(project, plan.images, templates)
     assembler = _Assembler(project, facts, plan, contents)
     announced = [
         Event("planned", "assemble", image.name, str(planned.build.platform))
         for planned in plan.builds
         for image in plan.images_of(planned)
     ]
+    download_modules(project, facts)
     run_builds(project, facts, plan, jobs, assembler.assemble, announced)
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
 
-def read_contents(project: Project, image: ImagePlan, templates: Templates) -> Contents:
+def _read_all(project: Project, images: Sequence[ImagePlan], templates: Templates) -> AllContents:
+    """Read the contents of all images; those that stand on a base have their own for each platform."""
+    bases: Mapping[tuple[str, Platform], Base] = {}
+    if any(image.group.image.base != SCRATCH for image in images):
+        from gomab_tasks.bases import read_bases  # noqa: PLC0415 - loads the HTTP client
+
+        _tell_ignored(project, images)
+        bases = read_bases(project, images)
+    contents = {}
+    for image in images:
+        base = image.group.image.base
+        own = read_contents(project, image, templates) if base == SCRATCH else None
+        for platform in image.platforms:
+            contents[image.name, platform] = own or read_contents(
+                project, image, templates, bases[base, platform]
+            )
+    return contents
+
+
+def _tell_ignored(project: Project, images: Sequence[ImagePlan]) -> None:
+    for image in images:
+        settings = image.group.image
+        is_set = {
+            "ca-certificates": isinstance(settings.ca_certificates, str),
+            "timezones": bool(settings.timezones),
+        }
+        for key in (key for key, value in is_set.items() if value and settings.base != SCRATCH):
+            project.warn(
+                f"{image.name}: image.{key} is for '{SCRATCH}'; a base has its own: put yours over it "
+                "through image.files"
+            )
+
+
+def read_contents(
+    project: Project, image: ImagePlan, templates: Templates, base: Base | None = None
+) -> Contents:
     """List an image's files and settings, all but its programs.
 
-    Raises `SettingsError` for what the table names and the project lacks, and
-    for a wrong SOURCE_DATE_EPOCH.
+    Args:
+        base: what it stands on for one platform; none on scratch.
+
+    Raises `SettingsError` for what the table names and the project or the base
+    lacks, and for a wrong SOURCE_DATE_EPOCH.
     """
     settings = image.group.image
-    if settings.base != "scratch":
-        raise SettingsError(f"pyproject.toml: image.base is '{settings.base}'; only 'scratch' is supported")
     labels = {
         name: templates.fill(value, f"image.labels.{name}", image.name)
         for name, value in settings.labels.items()
     }
+    spec = _spec(image, labels, base)
+    created = _created(project.environment)
+    if base is None:
+        return Contents(spec, labels, created, rootfs.shared_layers(image, project.root))
+    layers = rootfs.layers_on(image, project.root, base.tree, owner_of(settings, base))
+    return Contents(spec, labels, created, layers, base)
+
+
+def _spec(image: ImagePlan, labels: Mapping[str, str], base: Base | None) -> ImageSpec:
+    settings = image.group.image
     spec = ImageSpec(
-        user=str(rootfs.user_of(settings)),
-        workdir=rootfs.workdir_of(settings),
         entrypoint=rootfs.entrypoint_of(image),
         args=settings.args,
         env=tuple(f"{name}={value}" for name, value in settings.env.items()),
@@ -82,14 +149,15 @@ def read_contents(project: Project, image: ImagePlan, templates: Templates) -> C
         volumes=settings.volumes,
         stop_signal=settings.stop_signal or "",
     )
-    created = _created(project.environment)
-    return Contents(spec, created, rootfs.shared_layers(image, project.root))
+    if base:
+        return inherit(spec, settings, base)
+    return replace(spec, user=str(rootfs.user_of(settings)), workdir=rootfs.workdir_of(settings))
 
 
 class _Assembler:
     """Turn each finished build into image manifests, from several threads."""
 
-    def __init__(self, project: Project, facts: Facts, plan: Plan, contents: Mapping[str, Contents]) -> None:
+    def __init__(self, project: Project, facts: Facts, plan: Plan, contents: AllContents) -> None:
         self.records: list[ImageRecord] = []
         self._project = project
         self._facts = facts
@@ -97,7 +165,7 @@ class _Assembler:
         self._contents = contents
         self._cache = LayerCache(layers_folder(project.out))
         self._lock = threading.Lock()
-        self._shared_layers: dict[str, dict[str, Layer]] = {}
+        self._shared_layers: dict[int, dict[str, Layer]] = {}
 
     def assemble(self, planned: PlannedBuild) -> None:
         for image in self._plan.images_of(planned):
@@ -114,44 +182,60 @@ class _Assembler:
     def _image(self, planned: PlannedBuild, image: ImagePlan) -> ImageRecord:
         platform = planned.build.platform
         layout = Layout(layout_folder(self._project.out, image.name))
-        contents = self._contents[image.name]
-        below = itertools.chain.from_iterable(contents.shared.values())
-        programs = rootfs.program_entries(planned.build, image, below)
-        layers = {**self._shared(image, layout), "programs": self._layer(programs, layout)}
-        config = layout.put_blob(CONFIG, _config(contents, platform, layers))
-        stored = [layer.descriptor for layer in layers.values()]
-        manifest = layout.put_blob(MANIFEST, manifest_bytes(config, stored))
-        verified = verify_image(layout, replace(manifest, platform=platform), platform, layers.values())
+        contents = self._contents[image.name, platform]
+        base = contents.base
+        below = self._take_base(base, layout) if base else ()
+        own = {**self._shared(contents, layout), PROGRAMS: self._programs(planned, image, contents, layout)}
+        layers = [*below, *own.values()]
+        config = layout.put_blob(CONFIG, _config(contents, platform, own, layers))
+        annotations = base.origin.manifest_annotations if base else None
+        stored = [layer.descriptor for layer in layers]
+        manifest = layout.put_blob(MANIFEST, manifest_bytes(config, stored, annotations))
         return ImageRecord.of(
             image.name,
-            verified,
-            holds=tuple(layers),
-            inputs={**inputs_of(image, self._plan, self._facts), **_filled(contents)},
+            verify_image(layout, replace(manifest, platform=platform), platform, layers),
+            holds=(*(BASE for _ in below), *own),
+            inputs={**inputs_of(image, self._plan, self._facts), **filled_inputs(contents)},
+            base=base.origin if base else None,
         )
 
-    def _shared(self, image: ImagePlan, layout: Layout) -> dict[str, Layer]:
-        """Give the layers that all platforms have; the first platform makes them for the others."""
+    def _take_base(self, base: Base, layout: Layout) -> tuple[Layer, ...]:
+        """Have the blobs of a base, which were checked, in an image's layout too."""
+        kept = Layout(bases_folder(self._project.out))
+        for layer in base.layers:
+            layout.take_blob(kept, layer.descriptor)
+        return base.layers
+
+    def _programs(self, planned: PlannedBuild, image: ImagePlan, contents: Contents, layout: Layout) -> Layer:
+        below = itertools.chain.from_iterable(contents.shared.values())
+        tree = contents.base.tree if contents.base else EMPTY
+        return self._layer(rootfs.program_entries(planned.build, image, below, tree), layout)
+
+    def _shared(self, contents: Contents, layout: Layout) -> dict[str, Layer]:
+        """Give the layers between base and programs; the first platform makes them for others alike."""
         with self._lock:
-            if image.name not in self._shared_layers:
-                entries = self._contents[image.name].shared.items()
-                self._shared_layers[image.name] = {
-                    holds: self._layer(entry, layout) for holds, entry in entries
+            if id(contents) not in self._shared_layers:
+                self._shared_layers[id(contents)] = {
+                    holds: self._layer(entries, layout) for holds, entries in contents.shared.items()
                 }
-            return self._shared_layers[image.name]
+            return self._shared_layers[id(contents)]
 
     def _layer(self, entries: list[Entry], layout: Layout) -> Layer:
         return self._cache.layer(entries, layout, jobs=2, check=self._project.processes.check)
 
 
-def _config(contents: Contents, platform: Platform, layers: Mapping[str, Layer]) -> bytes:
+def _config(contents: Contents, platform: Platform, own: Iterable[str], layers: Sequence[Layer]) -> bytes:
     created = contents.created
-    history = [History(created_by=f"gomab: {holds}", created=created) for holds in layers]
-    return config_bytes(contents.spec, platform, list(layers.values()), created=created, history=history)
+    history = [
+        *(contents.base.history if contents.base else ()),
+        *(History(created_by=f"gomab: {holds}", created=created) for holds in own),
+    ]
+    return config_bytes(contents.spec, platform, layers, created=created, history=history)
 
 
-def _filled(contents: Contents) -> dict[str, str]:
+def filled_inputs(contents: Contents) -> dict[str, str]:
     """Name the inputs that runs with one table may differ in, with the values of this run."""
-    labels = {f"image.labels.{name}": json.dumps(value) for name, value in contents.spec.labels.items()}
+    labels = {f"image.labels.{name}": json.dumps(value) for name, value in contents.labels.items()}
     return labels | ({"SOURCE_DATE_EPOCH": contents.created} if contents.created else {})
 
 

@@ -96,6 +96,21 @@ class Layout:
             files.write(path, content)
         return descriptor
 
+    def take_blob(self, other: Layout, descriptor: Descriptor) -> None:
+        """Have a blob of another layout here too: linked, or copied where the disk cannot; unchecked."""
+        path = self.blob_path(descriptor.digest)
+        source = other.blob_path(descriptor.digest)
+        if path.exists() and path.samefile(source):
+            return
+        with files.temporary_folder(self.folder) as temporary, files.storage_errors(path):
+            try:
+                (temporary / "blob").hardlink_to(source)
+            except OSError:
+                shutil.copyfile(source, temporary / "blob")
+                (temporary / "blob").chmod(0o644)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (temporary / "blob").replace(path)
+
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Tell whether a blob of the right size is there; its digest is not checked."""
         try:

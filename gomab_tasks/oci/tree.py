@@ -1,0 +1,169 @@
+"""See what layers over each other hold, as far as layers above them must know.
+
+Source: OCI image-spec, layer.md ("Applying Changesets", "Whiteouts").
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.descriptor import Descriptor, Layer
+from gomab_tasks.oci.layout import Layout, blob_name
+from gomab_tasks.oci.tar import Entry, Member, parents, read_members
+from gomab_tasks.oci.unpacking import unpacking
+
+PASSWD, GROUP = "etc/passwd", "etc/group"
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+# As Linux does (MAXSYMLINKS).
+_MOST_LINKS = 40
+_LARGEST_TEXT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Hold the mode and the owner of a folder."""
+
+    mode: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Hold the folders and symlinks of an image, and the texts that name its users.
+
+    Paths are relative to the root, parts joined by `/`.
+    """
+
+    folders: Mapping[str, Folder] = field(default_factory=dict, hash=False)
+    links: Mapping[str, str] = field(default_factory=dict, hash=False)
+    passwd: str = ""
+    group: str = ""
+
+    def resolve(self, path: str) -> str:
+        """Follow the symlinks of every part of a path; parts that are not there stay as they are.
+
+        Raises `VerificationError` for links that lead in circles.
+        """
+        found: list[str] = []
+        waiting = path.split("/")[::-1]
+        links = 0
+        while waiting:
+            part = waiting.pop()
+            target = self.links.get("/".join([*found, part]))
+            if part == "..":
+                found = found[:-1]
+            elif target is None:
+                found += [part] if part not in {"", "."} else []
+            else:
+                links += 1
+                if links > _MOST_LINKS:
+                    raise VerificationError(f"/{path}: leads in circles in the base; use a base without it")
+                found = [] if target.startswith("/") else found
+                waiting += target.split("/")[::-1]
+        return "/".join(found)
+
+    def folders_of(self, paths: Iterable[str]) -> list[Entry]:
+        """Give the folders that paths name or lie in, where they are there, with mode and owner."""
+        wanted = {part for path in paths for part in (path, *parents(path))}
+        return [
+            Entry(path=path, kind="directory", mode=folder.mode, uid=folder.uid, gid=folder.gid)
+            for path in sorted(wanted)
+            if (folder := self.folders.get(path))
+        ]
+
+
+EMPTY = Tree()
+"""What an image on scratch finds below it."""
+
+
+def read_layers(layout: Layout, layers: Iterable[Descriptor]) -> tuple[tuple[Layer, ...], Tree]:
+    """Unpack layers, lowest first; give their diff_ids and sizes, and what they hold together.
+
+    Raises `VerificationError` for what is no layer.
+    """
+    nodes: dict[str, _Node] = {}
+    read: list[Layer] = []
+    for descriptor in layers:
+        changes = _Changes()
+        with unpacking(layout, descriptor) as stream:
+            for member in read_members(stream, blob_name(descriptor.digest)):
+                changes.add(member)
+            stream.drain()
+        nodes = changes.over(nodes)
+        read.append(Layer(descriptor, f"sha256:{stream.sha256.hexdigest()}", stream.size))
+    return tuple(read), _tree(nodes)
+
+
+_Node = Folder | str | bytes
+"""A folder, the target of a symlink, or a file with what is to be known of its content."""
+
+
+class _Changes:
+    """Collect what one layer adds and removes."""
+
+    def __init__(self) -> None:
+        self._added: dict[str, _Node] = {}
+        self._removed: set[str] = set()
+        self._emptied: set[str] = set()
+
+    def add(self, member: Member) -> None:
+        path = posixpath.normpath(member.path).lstrip("/")
+        folder, name = posixpath.split(path)
+        if name == _OPAQUE:
+            self._emptied.add(folder)
+        elif name.startswith(_WHITEOUT):
+            self._removed.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
+        elif path != ".":
+            self._added[path] = _node(member, path)
+
+    def over(self, lower: Mapping[str, _Node]) -> dict[str, _Node]:
+        """Apply to what lower layers hold; whiteouts hide nothing of their own layer."""
+        replaced = {
+            path for path, node in self._added.items() if not isinstance(node, Folder) and path in lower
+        }
+        removed, emptied = self._removed, self._emptied | replaced
+        kept = {
+            path: node
+            for path, node in lower.items()
+            if path not in removed and not any(p in removed or p in emptied for p in ("", *parents(path)))
+        }
+        return kept | self._added
+
+
+def _node(member: Member, path: str) -> _Node:
+    if member.kind == "directory":
+        return Folder(member.mode, member.uid, member.gid)
+    if member.kind == "symlink":
+        return member.target
+    if member.is_file and path in {PASSWD, GROUP}:
+        if member.size > _LARGEST_TEXT:
+            raise VerificationError(f"/{path}: has {member.size} bytes in the base; use another base")
+        return b"".join(member.pieces())
+    return b""
+
+
+def _tree(nodes: Mapping[str, _Node]) -> Tree:
+    named = dict(_sayable(nodes))
+    return Tree(
+        {path: node for path, node in named.items() if isinstance(node, Folder)},
+        {path: node for path, node in named.items() if isinstance(node, str)},
+        _text(named.get(PASSWD)),
+        _text(named.get(GROUP)),
+    )
+
+
+def _sayable(nodes: Mapping[str, _Node]) -> Iterator[tuple[str, _Node]]:
+    """Leave out names that are not UTF-8: nothing of ours can lie there."""
+    for path, node in nodes.items():
+        name = f"{path}{node}" if isinstance(node, str) else path
+        if name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name):
+            yield path, node
+
+
+def _text(node: _Node | None) -> str:
+    return node.decode("utf-8", "replace") if isinstance(node, bytes) else ""
