@@ -76,12 +76,13 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def share(source: Path, target: Path) -> None:
-    """Put a file in a second place as well: linked where the file system can, else copied."""
+    """Put a file in a second place as well: linked where the file system can, else copied as 0644."""
     with temporary_folder(target.parent) as folder, storage_errors(target):
         try:
             os.link(source, folder / "file")
         except OSError:
             shutil.copyfile(source, folder / "file")
+            (folder / "file").chmod(0o644)
         (folder / "file").replace(target)
 
 

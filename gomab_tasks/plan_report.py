@@ -14,7 +14,11 @@ from gomab_tasks.golang.compile import Build, arguments
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan
 from gomab_tasks.project import Project
+from gomab_tasks.settings import SCRATCH
+from gomab_tasks.sources import file_entries
 from gomab_tasks.units import budget, columns
+
+_OF_BASE = "of the base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,15 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedImage:
-    """Hold one image; `partial` says that the table lists other platforms."""
+    """Hold one image.
+
+    Attributes:
+        partial: the table lists other platforms.
+        user, workdir, files: what the table says; what a base adds is known only once it is fetched.
+    """
 
     image: str
+    base: str
     platforms: tuple[str, ...]
     partial: bool
     programs: tuple[str, ...]
@@ -103,22 +113,30 @@ def replace_variables(build: Build, templates: Mapping[str, str]) -> Build:
 
 def _image(project: Project, image: ImagePlan) -> PlannedImage:
     settings = image.group.image
-    layers = rootfs.shared_layers(image, project.root).values()
-    entries = [entry for layer in layers for entry in complete(layer)]
+    on_scratch = settings.base == SCRATCH
     programs = [f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains]
-    files = {f"/{entry.path}": _file(project, entry) for entry in entries}
+    files = {f"/{entry.path}": _file(project, entry) for entry in _entries(image, project.root)}
     files |= {path: PlannedFile(path, "file", "0755", "0:0", "go build") for path in programs}
     return PlannedImage(
         image=image.name,
         platforms=tuple(map(str, image.platforms)),
         partial=image.platforms != image.table,
         programs=tuple(main.import_path for main in image.mains),
-        user=str(rootfs.user_of(settings)),
-        workdir=rootfs.workdir_of(settings),
+        base=settings.base,
+        user=str(rootfs.user_of(settings)) if on_scratch else settings.user or _OF_BASE,
+        workdir=rootfs.workdir_of(settings) if on_scratch else settings.workdir or _OF_BASE,
         entrypoint=rootfs.entrypoint_of(image),
         files=tuple(files[path] for path in sorted(files)),
         unpacked_budget=image.group.size.unpacked,
     )
+
+
+def _entries(image: ImagePlan, root: Path) -> list[Entry]:
+    """List what lies below the programs; over a base only what the table names."""
+    settings = image.group.image
+    if settings.base != SCRATCH:
+        return file_entries(settings.files, root)
+    return [entry for layer in rootfs.shared_layers(image, root).values() for entry in complete(layer)]
 
 
 def _file(project: Project, entry: Entry) -> PlannedFile:
@@ -146,11 +164,12 @@ def _head(plan: PlanResult) -> str:
 
 
 def _images(plan: PlanResult) -> str:
-    head = ["image", "platforms", "user", "entrypoint", "budget"]
+    head = ["image", "platforms", "base", "user", "entrypoint", "budget"]
     rows = [
         [
             image.image,
             ", ".join(image.platforms) + (" (partial)" if image.partial else ""),
+            image.base,
             image.user,
             " ".join(image.entrypoint),
             budget(image.unpacked_budget),

@@ -6,20 +6,22 @@ import base64
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
-from gomab_tasks.settings import Image
+from gomab_tasks.settings import SCRATCH, Image
 from gomab_tasks.sources import file_entries, folder_entries, unique
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 ZONES = "usr/share/zoneinfo"
 _DEFAULT_WORKDIR = "/app"
 _DEFAULT_USER = "65532:65532"
+_NEW_FOLDER = Folder(0o755, 0, 0)
 # The names that an image on scratch knows, as in Debian and distroless.
 _USERS = {"root": 0, "nobody": 65534, "nonroot": 65532}
 
@@ -71,6 +73,67 @@ def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
     return {holds: entries for holds, entries in layers.items() if entries}
 
 
+def layers_on(image: ImagePlan, root: Path, tree: Tree, owner: User) -> dict[str, list[Entry]]:
+    """List what an image holds between its base and its programs, as `shared_layers` does.
+
+    The base brings users, certificates, zones and /tmp, and its folders stay as they are.
+
+    Args:
+        tree: what the base holds.
+        owner: whom volumes belong to.
+    """
+    settings = image.group.image
+    entries = file_entries(settings.files, root)
+    _check_programs(image, complete(entries))
+    below = _base_folders(settings, tree, owner)
+    layers = {"root files": below, "files": lay_on(tree, below, entries)}
+    return {holds: entries for holds, entries in layers.items() if entries}
+
+
+def _base_folders(image: Image, tree: Tree, owner: User) -> list[Entry]:
+    """List the table's volumes, and its workdir where the base lacks it."""
+    own = {}
+    workdir = tree.resolve((image.workdir or "").strip("/"))
+    if workdir not in tree.folders:
+        own[workdir] = _NEW_FOLDER
+    for volume in image.volumes:
+        path = tree.resolve(volume.strip("/"))
+        own[path] = replace(tree.folders.get(path, _NEW_FOLDER), uid=owner.uid, gid=owner.gid)
+    entries = [
+        Entry(path=path, kind="directory", mode=folder.mode, uid=folder.uid, gid=folder.gid)
+        for path, folder in own.items()
+        if path
+    ]
+    return lay_on(tree, entries, entries)
+
+
+def lay_on(tree: Tree, below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
+    """Complete a layer's entries for a place over a base and over layers that hold `below`.
+
+    Paths lead where the base's symlinks do, and the folders that the base has
+    are listed with its own mode and owner: Docker's overlay2 unpacks a layer by
+    itself, puts folders in the place of links, and gives those that the layer
+    does not list to root.
+
+    Raises `SettingsError` for a file in the place of a folder.
+    """
+    placed = unique(_placed(entry, tree) for entry in entries)
+    return keep_folders([*tree.folders_of(entry.path for entry in placed), *below], placed)
+
+
+def _placed(entry: Entry, tree: Tree) -> Entry:
+    if entry.kind == "directory":
+        return replace(entry, path=tree.resolve(entry.path))
+    folder, slash, name = entry.path.rpartition("/")
+    path = f"{tree.resolve(folder)}/{name}".lstrip("/") if slash else name
+    if path in tree.folders:
+        raise SettingsError(
+            f"pyproject.toml: a {entry.kind} is to lie at '/{entry.path}', which is a folder of image.base; "
+            "choose another path"
+        )
+    return replace(entry, path=path)
+
+
 def root_entries(image: Image, root: Path) -> list[Entry]:
     """List what every program on scratch needs: users, /tmp, certificates, zones, folders.
 
@@ -108,18 +171,26 @@ def keep_folders(below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry
     ]
 
 
-def program_entries(build: Build, image: ImagePlan, below: Iterable[Entry]) -> list[Entry]:
-    """List an image's programs, as a build left them, for a layer over those that hold `below`."""
+def program_entries(
+    build: Build, image: ImagePlan, below: Iterable[Entry], tree: Tree = EMPTY
+) -> list[Entry]:
+    """List an image's programs, as a build left them, for a layer over those that hold `below`.
+
+    Args:
+        tree: what the image's base holds.
+    """
     folder = PROGRAM_FOLDER.strip("/")
     programs = [
         Entry(path=f"{folder}/{main.name}", kind="file", mode=0o755, source=build.program(main))
         for main in image.mains
     ]
-    return keep_folders(below, programs)
+    return lay_on(tree, below, programs)
 
 
 def wheel_versions(image: Image) -> dict[str, str]:
     """Give the versions of the wheels whose files an image holds."""
+    if image.base != SCRATCH:
+        return {}
     used = {"certifi": image.ca_certificates is True, "tzdata": image.timezones is True}
     return {name: importlib.metadata.version(name) for name, is_used in used.items() if is_used}
 

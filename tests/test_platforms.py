@@ -12,6 +12,7 @@ from gomab_tasks.platforms import (
     GO_PLATFORM_VARIABLES,
     Platform,
     PlatformError,
+    best_match,
     duplicates,
     select,
 )
@@ -165,3 +166,29 @@ def test_go_knows_the_same(go: Path) -> None:
     table = {f"{os}/{architecture}" for os, rest in GO_ARCHITECTURES.items() for architecture in rest}
     assert set(listed.split()) <= table
     assert all(str(Platform.parse(name)).startswith(name) for name in table)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "offered", "found"),
+    [
+        ("linux/amd64", ["linux/arm64", "linux/amd64"], "linux/amd64"),
+        ("linux/amd64/v3", ["linux/amd64", "linux/amd64/v2", "linux/amd64/v4"], "linux/amd64/v2"),
+        ("linux/amd64", ["linux/amd64/v2"], None),
+        ("linux/arm/v7", ["linux/arm/v5", "linux/arm/v6"], "linux/arm/v6"),
+        ("linux/arm/v6", ["linux/arm"], None),
+        ("linux/arm64/v9.2", ["linux/arm64", "linux/arm64/v9"], "linux/arm64/v9"),
+        ("linux/riscv64", ["linux/riscv64"], "linux/riscv64"),
+        ("linux/riscv64", ["linux/s390x", "freebsd/riscv64"], None),
+    ],
+)
+def test_best_match(wanted: str, offered: list[str], found: str | None) -> None:
+    """The platform itself, else the highest level that its processors run as well."""
+    match = best_match(Platform.parse(wanted), map(Platform.parse, offered))
+    assert match == (Platform.parse(found) if found else None)
+
+
+def test_unknown_variants_match_only_themselves() -> None:
+    """A base's index may list what Go does not know."""
+    odd = Platform("linux", "arm", "odd")
+    assert best_match(Platform.parse("linux/arm/v7"), [odd]) is None
+    assert best_match(odd, [odd]) == odd

@@ -12,10 +12,13 @@ import pytest
 
 from gomab_tasks.errors import StorageError, VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor, Layer
+from gomab_tasks.oci.image import index_bytes, manifest_bytes
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import open_project
 from gomab_tasks.record import (
+    FORMAT,
+    BaseRecord,
     ImageRecord,
     inputs_of,
     read_records,
@@ -24,7 +27,7 @@ from gomab_tasks.record import (
     write_record,
 )
 from gomab_tasks.tasks.job import plan_project
-from tests.conftest import ModuleFactory
+from tests.conftest import Golden, ModuleFactory
 
 ARM = Platform("linux", "arm", "v7")
 LAYERS = (
@@ -42,6 +45,9 @@ RECORD = ImageRecord.of(
     holds=("root files", "programs"),
     inputs={"Go": "1.26.8"},
 )
+BASE = BaseRecord(
+    name="gcr.io/distroless/static:nonroot", digest="sha256:" + "7" * 64, manifest="sha256:" + "8" * 64
+)
 Document = dict[str, Any]
 
 
@@ -52,9 +58,17 @@ def test_a_record_holds_what_was_read_back() -> None:
     assert RECORD.descriptor == Descriptor(MANIFEST, "sha256:" + "5" * 64, 500, ARM)
 
 
+def test_annotations_of_an_image_on_a_base(golden: Golden) -> None:
+    """The manifest names the base's manifest for its platform, the index what the reference meant."""
+    layers = [layer.descriptor for layer in LAYERS]
+    config = Descriptor(CONFIG, RECORD.config, 600)
+    golden("manifest-on-base.json", manifest_bytes(config, layers, BASE.manifest_annotations))
+    golden("index-on-base.json", index_bytes([RECORD.descriptor], BASE.index_annotations))
+
+
 def test_records_come_back(tmp_path: Path) -> None:
     """One file for each platform, in a folder of its image; images are found by their records."""
-    other = replace(RECORD, platform="linux/amd64")
+    other = replace(RECORD, platform="linux/amd64", base=BASE)
     for record in (RECORD, other, replace(RECORD, image="worker")):
         write_record(tmp_path, record)
     folder = record_folder(tmp_path, "api")
@@ -70,7 +84,7 @@ def test_a_record_is_readable_json(tmp_path: Path) -> None:
     """People look at it when two machines differ."""
     write_record(tmp_path, RECORD)
     text = (record_folder(tmp_path, "api") / "linux_arm_v7.json").read_text()
-    assert text.startswith('{\n  "format": 1,\n  "image": "api",\n  "platform": "linux/arm/v7",\n')
+    assert text.startswith('{\n  "format": 2,\n  "image": "api",\n  "platform": "linux/arm/v7",\n')
     assert text.endswith("}\n")
 
 
@@ -122,7 +136,8 @@ def test_a_record_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{"format": 2, "image": "api"}, {"format": 2, "all": ["new"]}, {"format": 0}]
+    "document",
+    [{"format": FORMAT + 1, "image": "api"}, {"format": FORMAT + 1, "all": ["new"]}, {"format": 0}],
 )
 def test_records_of_another_gomab_are_told_apart(document: Document, tmp_path: Path) -> None:
     """They are not damaged, whatever else stands in them."""
@@ -130,7 +145,7 @@ def test_records_of_another_gomab_are_told_apart(document: Document, tmp_path: P
     (record_folder(tmp_path, "api") / "x.json").write_text(json.dumps(document))
     number = document["format"]
     with pytest.raises(
-        VerificationError, match=rf"x\.json: was written by another gomab \(format {number}, not 1\)"
+        VerificationError, match=rf"x\.json: was written by another gomab \(format {number}, not {FORMAT}\)"
     ):
         read_records(tmp_path, "api")
 

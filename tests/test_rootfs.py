@@ -14,11 +14,14 @@ from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.golang.compile import Build, Flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.oci.tree import Folder, Tree
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.rootfs import (
+    User,
     entrypoint_of,
     keep_folders,
+    layers_on,
     program_entries,
     root_entries,
     shared_layers,
@@ -172,6 +175,7 @@ def test_certificates_are_those_of_the_wheel(
     assert entry.source == tmp_path / "certifi" / "cacert.pem"
     assert (entry.mode, entry.uid) == (0o644, 0)
     assert wheel_versions(Image()) == {"certifi": "7.0"}
+    assert wheel_versions(Image(base="alpine")) == {}
 
 
 def test_changed_certificates_are_refused(
@@ -255,12 +259,28 @@ def test_programs(root: Path) -> None:
     assert entrypoint_of(plan_of(Image(entrypoint=("/bin/sh", "-c")), "api")) == ("/bin/sh", "-c")
 
 
+def test_programs_over_a_base(root: Path) -> None:
+    """They lie where its links lead; its folders keep mode and owner, but where a layer between says else."""
+    plan = plan_of(BARE, "api")
+    build = Build(Platform("linux", "amd64"), plan.mains, Flags(), root / "bin")
+    tree = Tree({"opt": Folder(0o711, 1, 2), "opt/x": Folder(0o700, 3, 4)}, {"app": "/opt/x"})
+    volume = Entry(path="opt/x", kind="directory", mode=0o700, uid=9, gid=9)
+    assert program_entries(build, plan, [volume], tree) == [
+        Entry(path="opt", kind="directory", mode=0o711, uid=1, gid=2),
+        volume,
+        Entry(path="opt/x/api", kind="file", mode=0o755, source=root / "bin" / "api"),
+    ]
+
+
 @pytest.mark.parametrize("target", ["/app/api", "/app/api/deep"])
 def test_files_do_not_hide_programs(target: str, root: Path) -> None:
     """The program would silently take the place of what the table asked for."""
     image = Image(files=(FileEntry(source="data", target=target),), ca_certificates=False)
-    with pytest.raises(SettingsError, match="puts a directory at '/app/api', where the program of that name"):
+    problem = "puts a directory at '/app/api', where the program of that name"
+    with pytest.raises(SettingsError, match=problem):
         shared_layers(plan_of(image, "api"), root)
+    with pytest.raises(SettingsError, match=problem):
+        layers_on(plan_of(image, "api"), root, Tree(), User(0, 0))
     assert list(shared_layers(plan_of(image, "worker"), root)) == ["root files", "files"]
 
 

@@ -57,7 +57,8 @@ def _read(processes: Processes, go: Path, file: Path) -> Requirements:
     kind = "work" if file.suffix == ".work" else "mod"
     completed = processes.run([go, kind, "edit", "-json", file], cwd=file.parent)
     if completed.code:
-        raise ToolchainError(f"{file}: Go cannot read it: {completed.stderr.strip()}")
+        *_, reason = completed.stderr.strip().splitlines() or [str(file)]
+        raise ToolchainError(f"Go cannot read {reason}")
     document: dict[str, Any] = json.loads(completed.stdout)
     return Requirements(
         file=file,

@@ -102,14 +102,7 @@ class Layout:
         source = other.blob_path(descriptor.digest)
         if path.exists() and path.samefile(source):
             return
-        with files.temporary_folder(self.folder) as temporary, files.storage_errors(path):
-            try:
-                (temporary / "blob").hardlink_to(source)
-            except OSError:
-                shutil.copyfile(source, temporary / "blob")
-                (temporary / "blob").chmod(0o644)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            (temporary / "blob").replace(path)
+        files.share(source, path)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Tell whether a blob of the right size is there; its digest is not checked."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,14 +18,13 @@ from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import Emit, Step, silent, step
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.message import Upload
+from gomab_tasks.registry.meter import Meter
 from gomab_tasks.registry.reference import Repository, check_tag
 from gomab_tasks.registry.referrers import Artifact, attach
 from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.units import mebibytes
 
 Result = TypeVar("Result")
-
-_REPORT_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +141,7 @@ class _Push:
         self._content = content
         self._destination = destination
         self._repository = destination.repository
-        self._meter = _Meter(running)
+        self._meter = Meter(running)
         self._failed = threading.Event()
 
     def run(self) -> Pushed:
@@ -246,25 +244,6 @@ class _Push:
 
 class _SkippedError(Exception):
     """Stand for what was not begun, since something else had failed."""
-
-
-class _Meter:
-    """Add up what several connections have sent, and show it now and then."""
-
-    def __init__(self, running: Step) -> None:
-        self.total = 0
-        self._running = running
-        self._sent: dict[str, int] = {}
-        self._shown = 0.0
-        self._lock = threading.Lock()
-
-    def note(self, digest: str, size: int) -> None:
-        with self._lock:
-            self._sent[digest] = size
-            if time.monotonic() - self._shown < _REPORT_SECONDS:
-                return
-            self._shown = time.monotonic()
-            self._running.progress(f"{mebibytes(sum(self._sent.values()))} of {mebibytes(self.total)}")
 
 
 def _summary(pushed: Pushed) -> str:

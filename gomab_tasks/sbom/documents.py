@@ -10,8 +10,9 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord, image_lock, layout_folder
-from gomab_tasks.sbom.contents import ImageContents, describe
+from gomab_tasks.record import BASE, ImageRecord, image_lock, layout_folder
+from gomab_tasks.registry.reference import parse_reference
+from gomab_tasks.sbom.contents import Base, ImageContents, describe
 from gomab_tasks.sbom.cyclonedx import cyclonedx_bytes
 from gomab_tasks.sbom.packages import all_packages
 from gomab_tasks.sbom.spdx import spdx_bytes
@@ -113,4 +114,12 @@ def read_contents(project: Project, record: ImageRecord) -> ImageContents:
     wheels = {name: record.inputs[name] for name in _WHEELS if name in record.inputs}
     with files.locked(lock, project.processes.check, shared=True):
         layout = Layout(layout_folder(project.out, record.image))
-        return describe(layout, record.descriptor, record.image, wheels=wheels)
+        return describe(layout, record.descriptor, record.image, wheels=wheels, base=_base(record))
+
+
+def _base(record: ImageRecord) -> Base | None:
+    if record.base is None:
+        return None
+    layers = sum(layer.holds == BASE for layer in record.layers)
+    repository = parse_reference(record.base.name).repository
+    return Base(str(repository), record.base.manifest, layers)

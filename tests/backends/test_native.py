@@ -70,12 +70,6 @@ def test_labels_are_templates(tmp_path: Path) -> None:
         contents_of(tmp_path, {"labels": labels})
 
 
-def test_other_bases_are_refused(tmp_path: Path) -> None:
-    """Rather than be ignored."""
-    with pytest.raises(SettingsError, match=r"image\.base is 'alpine'"):
-        contents_of(tmp_path, {"base": "alpine"})
-
-
 @pytest.mark.parametrize(
     ("text", "created"),
     [

@@ -14,6 +14,7 @@ from gomab_tasks.errors import StorageError, VerificationError
 from gomab_tasks.oci.descriptor import (
     CONFIG,
     INDEX,
+    LAYER_GZIP,
     MANIFEST,
     Descriptor,
     digest_of,
@@ -296,3 +297,29 @@ def test_crane_pushes_the_layout(made: Made, tool: ToolFactory, registry: str) -
     target = f"{registry}/layout/crane:v1"
     run(tool("crane"), "push", "--insecure", made.layout.folder, target)
     assert run(tool("crane"), "digest", "--insecure", target).decode().strip() == made.index.digest
+
+
+@pytest.mark.parametrize("can_link", [True, False])
+def test_a_blob_of_another_layout(
+    layout: Layout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    can_link: bool,  # noqa: FBT001
+) -> None:
+    """It is linked, or copied where the disk has no links; what lay in its place is replaced."""
+    other = Layout(tmp_path / "other")
+    blob = other.put_blob(LAYER_GZIP, b"content")
+    layout.put_blob(LAYER_GZIP, b"content")
+    layout.blob_path(blob.digest).write_bytes(b"damaged")
+    if not can_link:
+        monkeypatch.setattr(Path, "hardlink_to", _refuse_link)
+    for _ in range(2):
+        layout.take_blob(other, blob)
+        layout.check_blob(blob)
+    assert layout.blob_path(blob.digest).samefile(other.blob_path(blob.digest)) == can_link
+    assert layout.blob_path(blob.digest).stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in layout.folder.iterdir()] == ["blobs"]
+
+
+def _refuse_link(_path: Path, _target: Path) -> None:
+    raise PermissionError(1, "no links here")

@@ -50,6 +50,13 @@ def test_digests_and_sizes(layout: Layout) -> None:
     assert (layer.diff_id, layer.unpacked_size) == (digest_of(tar), len(tar))
 
 
+def test_owners_of_any_size(layout: Layout) -> None:
+    """Numbers that have no room in a header stand in a pax record."""
+    assert tree_of(layout, tar_of(folder("a", 0o2750, 3_000_000))) == Tree(
+        {"a": Folder(0o2750, 3_000_000, 3_000_000)}
+    )
+
+
 def test_what_cannot_be_said_is_left_out(layout: Layout) -> None:
     """Names that are not UTF-8, for none of ours is such a one."""
     tar = tar_of(folder("a\udcff"), link("b", "\udcff"), folder("é"))
