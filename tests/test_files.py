@@ -303,3 +303,14 @@ def test_symlinked_output_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is not a folder that gomab made"):
         files.remove_output(tmp_path / "out")
     assert (tmp_path / "real" / files.MARKER).is_file()
+
+
+def test_a_shared_file_is_whole_in_both_places(tmp_path: Path) -> None:
+    """Linked where the disk can, and what lay in its place is replaced."""
+    source, target = tmp_path / "a", tmp_path / "new" / "b"
+    source.write_bytes(b"content")
+    for _ in range(2):
+        files.share(source, target)
+    assert target.read_bytes() == b"content"
+    assert target.samefile(source)
+    assert [path.name for path in target.parent.iterdir()] == ["b"]
