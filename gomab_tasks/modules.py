@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from gomab_tasks import files
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.download import download
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.results import DownloadResult
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResult:
+    """Say whether modules were downloaded; `reason` tells why not, or what was done."""
+
+    downloaded: bool
+    reason: str
+
+    def text(self) -> str:
+        """Give one line."""
+        return f"modules: {self.reason}"
 
 
 def download_modules(project: Project, facts: Facts) -> DownloadResult:

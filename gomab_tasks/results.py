@@ -10,18 +10,6 @@ from gomab_tasks.units import columns, mebibytes
 
 
 @dataclass(frozen=True, slots=True)
-class DownloadResult:
-    """Say whether modules were downloaded; `reason` tells why not, or what was done."""
-
-    downloaded: bool
-    reason: str
-
-    def text(self) -> str:
-        """Give one line."""
-        return f"modules: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
 class Program:
     """Hold a program that `build` left; the path is relative to the root, the size in bytes."""
 

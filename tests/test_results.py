@@ -7,10 +7,10 @@ import json
 import msgspec
 import pytest
 
+from gomab_tasks.modules import DownloadResult
 from gomab_tasks.results import (
     BuildResult,
     CleanResult,
-    DownloadResult,
     ImageResult,
     ImagesResult,
     Index,

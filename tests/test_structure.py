@@ -13,6 +13,22 @@ import gomab_tasks
 ROOT = Path(gomab_tasks.__file__).parent
 GROUND = {"errors", "files", "github", "machine", "parallel", "platforms", "process", "secrets", "units"}
 DOMAINS = {"settings", "golang", "oci"}
+FEATURES = {
+    "adoption",
+    "archives",
+    "backends",
+    "collect",
+    "doctor",
+    "engines",
+    "generate",
+    "join",
+    "plan_report",
+    "publish",
+    "sbom",
+    "sizes",
+    "smoke",
+}
+TOP = {"frontdoor", "invoke", "nox", "results", "tasks"}
 FRONT_ONLY = {"nox": {"nox.py"}, "invoke": {"invoke.py"}, "rich": {"progress/screen.py"}}
 HTTP_CLIENT = {"urllib3": {"registry/failure.py", "registry/transport.py"}}
 STARTS_PROCESSES = {"process.py"}
@@ -49,6 +65,14 @@ def test_levels(module: str) -> None:
         assert found <= GROUND | {part, "oci", "progress", "__version__"}
         from_progress = {name for name in _imports(ROOT / module) if ".progress" in name}
         assert all(name.startswith("gomab_tasks.progress.events") for name in from_progress)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_features_meet_in_tasks_alone(module: str) -> None:
+    """A feature imports no other feature, and what lies below imports none at all."""
+    part = module.partition("/")[0].removesuffix(".py")
+    if part not in TOP:
+        assert not _parts(ROOT / module) & (FEATURES | TOP) - {part}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 from gomab_tasks.tasks.options import Arch, Jobs, Option
 
 if TYPE_CHECKING:
+    from gomab_tasks.modules import DownloadResult
     from gomab_tasks.project import Project
-    from gomab_tasks.results import BuildResult, DownloadResult, ImageResult, ImagesResult
+    from gomab_tasks.results import BuildResult, ImageResult, ImagesResult
 
 
 def mod_download(project: "Project") -> "DownloadResult":
