@@ -14,16 +14,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from gomab_tasks import files
+from gomab_tasks.asking import ask
 from gomab_tasks.errors import GomabError, StoppedError, StorageError, TerminatedError
 from gomab_tasks.parallel import run_all
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit
+from gomab_tasks.progress.plain import Plain
 from gomab_tasks.progress.show import Renderer, renderer
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.secrets import redactor
@@ -92,7 +94,9 @@ class _Run:
 
     def show(self, *, as_json: bool, quiet: bool) -> Outcome:
         """Do the task and show how it goes and ends."""
-        view = renderer(sys.stderr, os.environ, quiet=quiet)
+        # A view that changes in place would write over the question.
+        make = Plain if self.task.asks else functools.partial(renderer, environment=os.environ)
+        view: Renderer = make(sys.stderr, quiet=quiet)
         outcome = self.ended(functools.partial(self.watch, view))
         _print(_document(self.task, outcome).decode() if as_json else _text(outcome))
         if outcome.message:
@@ -111,9 +115,10 @@ class _Run:
     def call(self, emit: Emit) -> Result:
         """Open the project and call the task's function."""
         door = self.door
-        self.project = open_project(
+        project = open_project(
             door.root, settings=door.settings, emit=emit, processes=self.processes, command=door.command
         )
+        self.project = replace(project, ask=functools.partial(ask, self.processes.check))
         return self.task.function(self.project, **self.options)
 
     def leave(self, outcome: Outcome) -> None:

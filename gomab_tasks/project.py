@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,13 @@ from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
 from gomab_tasks.settings import Settings, read_settings
+
+Ask = Callable[[str], bool | None]
+"""Ask the user whether to do something; None where nobody can answer."""
+
+
+def ask_nobody(_question: str) -> None:
+    """Be the `Ask` of programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Project:
         emit: takes the events of progress.
         processes: starts other programs, with the environment of the run.
         command: how the user starts tasks, `{}` for the task: `nox -s {}`.
+        ask: asks the user yes or no.
     """
 
     root: Path
@@ -31,6 +39,7 @@ class Project:
     emit: Emit
     processes: Processes
     command: str
+    ask: Ask = ask_nobody
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gomab_tasks.tasks import checkout, delivery, dockerfiles, images, publish, sboms, sizes
+from gomab_tasks.tasks import checkout, ci, delivery, dockerfiles, images, sboms, sizes, start
 from gomab_tasks.tasks.options import TaskOption, options_of
 
 
@@ -30,11 +30,13 @@ class Task:
     Attributes:
         each_platform: Nox offers one session for each platform of the table.
         tags: Nox's tags; with them `nox -t gomab` runs nothing that removes.
+        asks: it may ask the user, so nothing else is shown meanwhile.
     """
 
     function: Callable[..., Result]
     each_platform: bool = False
     tags: tuple[str, ...] = ()
+    asks: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +66,11 @@ TASKS: tuple[Task, ...] = (
     Task(delivery.smoke),
     Task(delivery.archive),
     Task(delivery.load),
-    Task(publish.push),
+    Task(delivery.push),
     Task(dockerfiles.dockerfile),
+    Task(ci.workflow),
+    Task(ci.matrix),
+    Task(ci.cache_key),
+    Task(start.init, asks=True),
     Task(checkout.clean),
 )

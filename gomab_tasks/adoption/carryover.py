@@ -1,0 +1,134 @@
+"""Carry whole Dockerfiles over: each image that one makes becomes keys of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.findings import Findings, Path, Value
+from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
+from gomab_tasks.adoption.image import carry_image
+from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
+from gomab_tasks.adoption.recipe import Recipe, Stage
+from gomab_tasks.adoption.runs import is_idle, is_installing
+from gomab_tasks.adoption.starting import carry_start
+from gomab_tasks.golang.module import MainPackage
+
+Keys = dict[Path, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Hold an image of a Dockerfile: its main packages, the one that starts first, and its keys."""
+
+    mains: tuple[MainPackage, ...]
+    findings: Findings
+
+    @property
+    def name(self) -> str:
+        """What its table is called."""
+        return self.mains[0].name.lower()
+
+
+def carry_over(recipe: Recipe, ground: Ground) -> tuple[list[Target], list[str]]:
+    """Give the images that a Dockerfile makes of main packages, and a remark for each other one.
+
+    Where several start the same one, the last stands for them.
+    """
+    targets: list[Target] = []
+    others: list[str] = []
+    for stage in recipe.targets():
+        found = [target for target in _carry_stage(recipe, stage, ground) if target.mains]
+        if not found:
+            name = f"stage {stage.name}" if stage.name else "its image"
+            others.append(f"{recipe.at(stage.line)}: {name} starts none of the main packages found")
+        for target in found:
+            if any(target.mains[0] == known.mains[0] for known in targets):
+                others.append(f"{recipe.at(stage.line)}: stage {stage.name} starts {target.name} too")
+            else:
+                targets.append(target)
+    return targets[::-1], others  # in the order of the file
+
+
+def table_keys(targets: Sequence[Target], ground: Ground) -> Keys:
+    """Put images into one table: what all of them have is shared."""
+    if len(targets) == 1 and len(targets[0].mains) == 1:
+        (target,) = targets
+        keys = dict(target.findings.keys)
+        if len(ground.mains) > 1:
+            keys[("image", "main")] = ground.below_module(target.mains[0])
+        return keys
+    shared = _shared([target.findings.keys for target in targets])
+    own = {path: value for target in targets for path, value in _own(target, shared, ground)}
+    return shared | own
+
+
+def _carry_stage(recipe: Recipe, stage: Stage, ground: Ground) -> list[Target]:
+    """Carry a stage over; where a build argument chooses the main package, once for each that it can."""
+    chosen = {
+        package for one in _used(stage, recipe) for build in builds_of(one) for package in build.packages
+    }
+    if not any("$" in package for package in chosen):
+        return [_carry_target(recipe, stage, ground)]
+    grounds = [replace(ground, mains=(main,)) for main in reversed(ground.mains)]
+    return [_carry_target(recipe, stage, alone) for alone in grounds]
+
+
+def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
+    contents = Contents(recipe, stage, ground, Findings(recipe.source.name))
+    carry_image(contents)
+    mains = carry_start(contents)
+    used = list(_used(stage, recipe))
+    for build in (build for one in used for build in builds_of(one)):
+        if set(mains) & set(mains_of(build, ground)):
+            carry_flags(build, contents.findings)
+    for one in used[1:]:
+        _say_commands(one, contents.findings)
+    if mains and not contents.has_base and ("image", "user") not in contents.findings.keys:
+        contents.findings.say(
+            stage.line,
+            'without USER it ran as root; gomab runs it as 65532:65532 (image.user = "0:0" keeps root)',
+        )
+    return Target(mains, contents.findings)
+
+
+def _used(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
+    """Give a stage and those that it copies from, each once."""
+    seen: list[Stage] = []
+    pending = [stage]
+    while pending:
+        one = pending.pop(0)
+        if any(one is other for other in seen):
+            continue
+        seen.append(one)
+        names = [step.instruction.flag("from") for step in one.all_steps()]
+        pending += filter(None, [recipe.find(name) for name in names if name])
+    yield from seen
+
+
+def _say_commands(stage: Stage, findings: Findings) -> None:
+    """Say what a stage runs besides Go: the sources may need it."""
+    for step in stage.all_steps():
+        for command in commands_of(step):
+            if not command.words or is_idle(command) or is_installing(command):
+                continue
+            if command.words[0] != "mkdir" and not read_go_build(command, step.instruction.line):
+                findings.say(
+                    step.instruction.line, f"RUN {command.text}: gomab runs go build alone; run it before"
+                )
+
+
+def _shared(all_keys: Sequence[Keys]) -> Keys:
+    """Take what every image has, and that an image of its own table can have from above."""
+    first, *others = all_keys or [{}]
+    return {path: value for path, value in first.items() if all(keys.get(path) == value for keys in others)}
+
+
+def _own(target: Target, shared: Keys, ground: Ground) -> Iterable[tuple[Path, Value]]:
+    mains = [ground.below_module(main) for main in target.mains]
+    yield ("images", target.name, "main"), mains if len(mains) > 1 else mains[0]
+    for path, value in target.findings.keys.items():
+        if path not in shared:
+            below = path[1:] if path[0] == "image" else path
+            yield ("images", target.name, *below), value

@@ -1,0 +1,213 @@
+"""Decide which files of a project change, show how, and write them all or none."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tomli
+
+from gomab_tasks import files
+from gomab_tasks.adoption.carryover import Keys, Target, carry_over, table_keys
+from gomab_tasks.adoption.programs import Ground
+from gomab_tasks.adoption.recipe import read_recipe
+from gomab_tasks.adoption.search import find_dockerfiles, find_module
+from gomab_tasks.adoption.syntax import read_source
+from gomab_tasks.adoption.table import write_table
+from gomab_tasks.adoption.taskfiles import NEW_NOXFILE, extend_noxfile, extend_tasks
+from gomab_tasks.errors import SettingsError
+from gomab_tasks.facts import read_facts
+from gomab_tasks.project import Project
+from gomab_tasks.settings.problem import WrongValueError
+from gomab_tasks.settings.tables import ROOT
+
+TABLE_FILE = "pyproject.toml"
+_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Hold one file's old and new bytes; the old ones of a new file are empty."""
+
+    path: Path
+    name: str
+    before: bytes
+    after: bytes
+
+    def diff(self) -> str:
+        """Show it as `diff -u` does; the ends of lines aside."""
+        old, new = (side.decode("utf-8", "replace").splitlines() for side in (self.before, self.after))
+        before = self.name if self.path.exists() else "/dev/null"
+        return "\n".join(difflib.unified_diff(old, new, before, self.name, lineterm=""))
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Hold all changes, and what could not be carried over, a line each."""
+
+    changes: tuple[Change, ...]
+    remarks: tuple[str, ...]
+
+    def text(self) -> str:
+        """Show every difference, then the remarks."""
+        return "\n\n".join(
+            filter(None, [*(change.diff() for change in self.changes), "\n".join(self.remarks)])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """Hold a file that changed, relative to the root, and how."""
+
+    path: str
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """Hold what changed, and what of a Dockerfile could not be carried over.
+
+    Attributes:
+        written: whether the files were written; the user may have said no.
+        next_command: what the user types now.
+    """
+
+    files: tuple[ChangedFile, ...]
+    remarks: tuple[str, ...]
+    written: bool
+    next_command: str
+
+    def text(self) -> str:
+        """Give one line."""
+        if not self.files:
+            return f"nothing to change: {TABLE_FILE} has its table, the task files have their lines"
+        if not self.written:
+            return "nothing is written"
+        names = ", ".join(file.path for file in self.files)
+        return f"wrote {names}; now: {self.next_command}"
+
+
+def find_adoption(project: Project, tasks: Collection[str]) -> Adoption:
+    """Decide what to write; nothing is written.
+
+    Args:
+        tasks: the names of gomab's tasks.
+
+    Raises `SettingsError` for files that cannot be read, with the line.
+    """
+    keys, remarks = ({}, []) if _has_table(project.root) else _find_keys(project)
+    changes = [*_table_change(project.root, keys), *_task_changes(project.root, tasks)]
+    return Adoption(tuple(change for change in changes if change.after != change.before), tuple(remarks))
+
+
+def write_adoption(adoption: Adoption) -> None:
+    """Write all files, each whole; none if any of them cannot be written."""
+    with ExitStack() as stack:
+        for change in adoption.changes:
+            path = change.path.resolve()  # a link stays one
+            mode = path.stat().st_mode & 0o7777 if path.exists() else _MODE
+            stack.enter_context(files.replacing(path, mode)).write(change.after)
+
+
+def _has_table(root: Path) -> bool:
+    tool = tomli.loads(_text(root / TABLE_FILE)).get("tool", {})
+    return isinstance(tool, dict) and "gomab" in tool
+
+
+def _find_keys(project: Project) -> tuple[Keys, list[str]]:
+    """Read what every Dockerfile says of the main packages that Go finds."""
+    given = project.settings.module  # of an organisation's defaults
+    module = given if given != "." else find_module(project.root)
+    project = replace(project, settings=replace(project.settings, module=module))
+    facts = read_facts(project)
+    mains = tuple(main for found in facts.mains.values() for main in found)
+    targets: list[Target] = []
+    remarks: list[str] = []
+    for path in find_dockerfiles(project.root, [main.folder for main in mains]):
+        ground = Ground(project.root, path.parent, project.module, mains)
+        source = read_source(project.shown(path), path.read_bytes())
+        found, others = carry_over(read_recipe(source), ground)
+        remarks += [*others, *_take(found, targets)]
+    ground = Ground(project.root, project.root, project.module, mains)
+    keys: Keys = {("module",): module} if module != given else {}
+    keys |= table_keys(targets, ground) if targets else {}
+    said = [line for target in targets for line in target.findings.lines()]
+    return keys, list(dict.fromkeys([*said, *remarks, *_left(targets, ground)]))
+
+
+def _take(found: Sequence[Target], targets: list[Target]) -> Iterator[str]:
+    """Add images whose main package no earlier Dockerfile starts; say which are left out."""
+    for target in found:
+        earlier = next((known for known in targets if known.mains[0] == target.mains[0]), None)
+        if earlier:
+            name = target.findings.name
+            yield f"{name}: starts {target.name}, as {earlier.findings.name} does; it is left out"
+        else:
+            targets.append(target)
+
+
+def _left(targets: Sequence[Target], ground: Ground) -> Iterator[str]:
+    """Say which main packages get no image, since only those of Dockerfiles do."""
+    used = {main for target in targets for main in target.mains}
+    for main in ground.mains if targets else ():
+        if main not in used:
+            yield f"{ground.below_module(main)}: no Dockerfile starts it, so it gets no image"
+
+
+def _table_change(root: Path, keys: Keys) -> Iterator[Change]:
+    path = root / TABLE_FILE
+    if _has_table(root):
+        return
+    before = path.read_bytes() if path.exists() else b""
+    line_end = b"\r\n" if b"\r\n" in before else b"\n"
+    table = write_table(keys).encode().replace(b"\n", line_end)
+    gap = line_end if before and not before.endswith(b"\n") else b""
+    gap += line_end if before.strip() else b""
+    yield Change(path, TABLE_FILE, before, _checked(before, before + gap + table))
+
+
+def _checked(before: bytes, after: bytes) -> bytes:
+    """Hold the new text against the old: it is TOML, and says the same besides."""
+    old = tomli.loads(before.decode())
+    try:
+        new = tomli.loads(after.decode())
+    except tomli.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{TABLE_FILE}: [tool.gomab] cannot be added below what is there ({error.msg}); "
+            "write [tool] as tables of its own"
+        ) from None
+    tool = new["tool"]
+    _check_table(tool.pop("gomab"))
+    if not tool and "tool" not in old:
+        new.pop("tool")
+    assert new == old
+    return after
+
+
+def _check_table(table: object) -> None:
+    """Hold the table as a whole against the settings; key by key it was already."""
+    try:
+        ROOT.read(table, ())
+    except WrongValueError as error:
+        raise SettingsError(
+            f"the Dockerfile cannot become a table: {error}; write [tool.gomab] by hand, then repeat this"
+        ) from None
+
+
+def _task_changes(root: Path, tasks: Collection[str]) -> Iterator[Change]:
+    noxfile, own = root / "noxfile.py", root / "tasks.py"
+    if noxfile.exists():
+        content = noxfile.read_bytes()
+        yield Change(noxfile, noxfile.name, content, extend_noxfile(content, tasks))
+    if own.exists():
+        content = own.read_bytes()
+        yield Change(own, own.name, content, extend_tasks(content))
+    if not noxfile.exists() and not own.exists():
+        yield Change(noxfile, noxfile.name, b"", NEW_NOXFILE.encode())
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

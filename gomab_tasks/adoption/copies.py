@@ -1,0 +1,240 @@
+"""Carry COPY and ADD of an image's stage over: programs, files of the project, certificates, zones."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gomab_tasks.adoption.context import ignored_patterns
+from gomab_tasks.adoption.findings import Findings
+from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
+from gomab_tasks.adoption.recipe import Recipe, Stage, Step
+from gomab_tasks.golang.module import MainPackage
+
+_CERTIFICATES = ("/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
+_ZONES = ("/usr/share/zoneinfo", "/usr/local/go/lib/time", "/etc/localtime")
+# Every image on scratch has them from gomab.
+_MADE_ANYWAY = ("/etc/passwd", "/etc/group", "/tmp")  # noqa: S108 - a path in an image
+_SOURCES = "the project's sources: name what the program reads in image.files"
+_WILDCARDS = frozenset("*?[")
+_ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_PLAIN_MODES = frozenset({"", "0644", "644", "0755", "755", "+x", "a+x", "u+x", "0555", "555", "0444", "444"})
+
+
+@dataclass(slots=True)
+class Contents:
+    """Hold what is known of an image while its stage is walked through.
+
+    Attributes:
+        programs: by path in the Dockerfile's image.
+        strangers: paths that other stages gave and nobody knows, and what was remarked.
+        users: names that commands made, and the numbers they have.
+    """
+
+    recipe: Recipe
+    stage: Stage
+    ground: Ground
+    findings: Findings
+    programs: dict[str, MainPackage] = field(default_factory=dict)
+    files: list[dict[str, str]] = field(default_factory=list)
+    strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_compiling(self) -> bool:
+        """Tell whether the stage compiles what it then starts."""
+        return bool(programs_of(self.stage, self.ground))
+
+    @property
+    def has_base(self) -> bool:
+        """Tell whether the image is made on another one."""
+        return ("image", "base") in self.findings.keys
+
+    @property
+    def escape(self) -> str:
+        """The Dockerfile's escape character."""
+        return self.recipe.source.escape
+
+
+def carry_copy(step: Step, contents: Contents) -> None:
+    """Carry one COPY or ADD over."""
+    line, findings = step.instruction.line, contents.findings
+    copy = read_copy(step, contents.escape)
+    if step.instruction.documents:
+        findings.say(line, f"a here-document as {copy.target}: make it a file of the project for image.files")
+        return
+    _say_flags(step, findings)
+    origin = step.instruction.flag("from")
+    for source in copy.sources:
+        if origin:
+            _copy_from(origin, source, (copy, step), contents)
+        else:
+            _copy_context(source, (copy, step), contents)
+
+
+def _say_flags(step: Step, findings: Findings) -> None:
+    flags = dict(step.instruction.flags)
+    if (owner := flags.get("chown", "")) and owner.split(":")[0] not in ("0", "root"):
+        findings.say(
+            step.instruction.line, f"--chown={owner}: files belong to 0:0 and everybody may read them"
+        )
+    if flags.get("chmod", "") not in _PLAIN_MODES:
+        findings.say(
+            step.instruction.line, f"--chmod={flags['chmod']}: modes are 0755 for executable files, else 0644"
+        )
+    for name in sorted({"exclude", "parents", "checksum"} & flags.keys()):
+        findings.say(step.instruction.line, f"--{name} has no key")
+
+
+def _copy_from(origin: str, source: str, what: tuple[Copy, Step], contents: Contents) -> None:
+    copy, step = what
+    stage = contents.recipe.find(origin)
+    path = posixpath.normpath(posixpath.join("/", source))
+    found = project_path(path, stage, contents.ground, contents.escape) if stage else ""
+    if stage and _copy_programs(path, stage, what, contents):
+        if found:
+            contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
+    elif _copy_known(path, step, contents):
+        return
+    elif found == ".":
+        contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
+    elif found:
+        _keep(found, _target(found, copy, contents), step, contents)
+    elif stage and (main := _guess(path, contents)):
+        contents.programs[_into(copy, path, contents)] = main
+    else:
+        remark = f"{source} of {origin} is no program and no file of the project"
+        contents.findings.say(step.instruction.line, remark)
+        contents.strangers[_into(copy, path, contents)] = contents.findings.remarks[-1]
+
+
+def _copy_programs(path: str, stage: Stage, what: tuple[Copy, Step], contents: Contents) -> bool:
+    """Note the programs that a COPY brings: the file itself, all in a folder, or by a pattern."""
+    copy, _ = what
+    found = False
+    for program in programs_of(stage, contents.ground):
+        if program.path == path:
+            contents.programs[_into(copy, path, contents)] = program.main
+        elif program.path.startswith(f"{path.rstrip('/')}/"):
+            below = posixpath.relpath(program.path, path)
+            contents.programs[posixpath.join(copy.target, below)] = program.main
+        elif _WILDCARDS & set(path) and fnmatch.fnmatchcase(program.path, path):
+            contents.programs[_into(copy, program.path, contents)] = program.main
+        else:
+            continue
+        found = True
+    return found
+
+
+def _copy_known(path: str, step: Step, contents: Contents) -> bool:
+    """Carry over what gomab has a key for, or puts into every image."""
+    if path.startswith(_CERTIFICATES):
+        keep_for_scratch("ca-certificates", step, contents)
+    elif path.startswith(_ZONES):
+        keep_for_scratch("timezones", step, contents)
+    else:
+        return path in _MADE_ANYWAY
+    return True
+
+
+def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
+    """Keep a key that only images on scratch heed."""
+    contents.findings.keep(("image", key), value=True, line=step.instruction.line)
+    if contents.has_base:
+        contents.findings.say(
+            step.instruction.line,
+            f"image.{key} is for scratch alone; {contents.stage.root.base} has its own, or none",
+        )
+
+
+def _guess(path: str, contents: Contents) -> MainPackage | None:
+    """Take a file for a program by its name: `make` may have compiled it."""
+    name = posixpath.basename(path)
+    return next((main for main in contents.ground.mains if main.name == name), None)
+
+
+def _copy_context(source: str, what: tuple[Copy, Step], contents: Contents) -> None:
+    copy, step = what
+    line, findings = step.instruction.line, contents.findings
+    main = _guess(source, contents)
+    if main and not (contents.ground.root / source.lstrip("/")).is_dir():
+        contents.programs[_into(copy, source, contents)] = main
+    elif "$" in source:
+        findings.say(line, f"{source} is not known before the image is built")
+    elif "://" in source or source.startswith("git@"):
+        findings.say(line, f"{source} is fetched from elsewhere: keep it in the project for image.files")
+    elif step.instruction.name == "ADD" and source.endswith(_ARCHIVES):
+        findings.say(line, f"{source} would be unpacked: keep its files in the project for image.files")
+    elif posixpath.normpath(source.lstrip("/") or ".") == ".":
+        findings.say(line, "the whole project is copied: name what the program reads in image.files")
+    else:
+        _copy_files(source, what, contents)
+
+
+def _copy_files(source: str, what: tuple[Copy, Step], contents: Contents) -> None:
+    copy, step = what
+    found = sorted(_matching(source, contents.ground))
+    if not found:
+        contents.findings.say(step.instruction.line, f"{source} is not in the project now")
+    for path in found:
+        _keep(path, _target(path, copy, contents, several=len(found) > 1), step, contents)
+    if found and _WILDCARDS & set(source):
+        contents.findings.say(step.instruction.line, f"{source} is carried over as the files of now")
+
+
+def _matching(source: str, ground: Ground) -> Iterator[str]:
+    if not _WILDCARDS & set(source):
+        yield from filter(None, [ground.source(source)])
+        return
+    pattern = re.sub(r"\*+", "*", source.lstrip("/"))  # Docker knows no `**`
+    for folder in dict.fromkeys((ground.root, ground.folder)):
+        yield from (path.relative_to(ground.root).as_posix() for path in folder.glob(pattern))
+
+
+def _target(path: str, copy: Copy, contents: Contents, *, several: bool = False) -> str:
+    """Give what a file or folder is called in the image; COPY takes the contents of a folder."""
+    if (contents.ground.root / path).is_dir():
+        return copy.target
+    return posixpath.join(copy.target, posixpath.basename(path)) if several else _into(copy, path, contents)
+
+
+def _into(copy: Copy, path: str, contents: Contents) -> str:
+    """Give a file's path in the image: below the target where that is a folder."""
+    is_folder = copy.is_folder or copy.target in _folders(contents)
+    return posixpath.join(copy.target, posixpath.basename(path)) if is_folder else copy.target
+
+
+def _folders(contents: Contents) -> set[str]:
+    """List the folders that the stage has for certain."""
+    known = {"/", *(step.scope.workdir for step in contents.stage.all_steps())} - {""}
+    known |= {
+        posixpath.dirname(path) for path in (*contents.programs, *(file["to"] for file in contents.files))
+    }
+    if contents.stage.root.base != "scratch":
+        known |= {"/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/etc", "/opt", "/srv", "/var"}
+    return known
+
+
+def _keep(path: str, target: str, step: Step, contents: Contents) -> None:
+    """Add to `image.files`; a second folder of the same target becomes its children."""
+    source = contents.ground.root / path
+    if "$" in target:
+        contents.findings.say(step.instruction.line, f"{target} is not known before the image is built")
+        return
+    if source.is_dir() and any(file["to"] == target for file in contents.files):
+        for child in sorted(source.iterdir()):
+            child_path = child.relative_to(contents.ground.root).as_posix()
+            _keep(child_path, posixpath.join(target, child.name), step, contents)
+        return
+    others = [file for file in contents.files if file["to"] != target]  # a later COPY wins
+    files = [*others, {"from": path, "to": target}]
+    if contents.findings.keep(("image", "files"), files, step.instruction.line):
+        contents.files = files
+        for pattern in ignored_patterns(contents.ground, contents.findings.name, path):
+            contents.findings.say(
+                step.instruction.line,
+                f"{path} is carried over whole, with what .dockerignore leaves out: {pattern}",
+            )

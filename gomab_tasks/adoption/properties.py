@@ -1,0 +1,115 @@
+"""Carry over what an image says of itself: environment, labels, ports, volumes, user, signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_pairs, split_words
+from gomab_tasks.adoption.recipe import Step, braced
+from gomab_tasks.secrets import redactor
+
+
+def carry_property(step: Step, contents: Contents) -> None:
+    """Carry an instruction over that does nothing but say something."""
+    if carry := _CARRIERS.get(step.instruction.name):
+        carry(step, contents)
+
+
+def _carry_ports(step: Step, contents: Contents) -> None:
+    _extend("expose", split_words(step.instruction.text, contents.escape), step, contents)
+
+
+def _carry_volumes(step: Step, contents: Contents) -> None:
+    words = step.instruction.words or split_words(step.instruction.text, contents.escape)
+    _extend("volumes", words, step, contents)
+
+
+def _extend(key: str, words: Sequence[str], step: Step, contents: Contents) -> None:
+    """Add to a list of the table, item by item: one wrong item leaves the others."""
+    for word in words:
+        found = contents.findings.keys.get(("image", key), [])
+        assert isinstance(found, list)
+        items = [str(item) for item in found]
+        value = _filled(word, step, contents)
+        if "$" in value:
+            contents.findings.say(step.instruction.line, f"{value} is not known before the image is built")
+        elif value not in items:
+            contents.findings.keep(("image", key), [*items, value], step.instruction.line)
+
+
+def _carry_signal(step: Step, contents: Contents) -> None:
+    signal = _filled(step.instruction.text, step, contents)
+    name = signal if signal.isdecimal() else f"SIG{signal.upper().removeprefix('SIG')}"
+    contents.findings.keep(("image", "stop-signal"), name, step.instruction.line)
+
+
+def _carry_user(step: Step, contents: Contents) -> None:
+    text, line = _filled(step.instruction.text, step, contents), step.instruction.line
+    name, _, group = text.partition(":")
+    is_known = all(part.isdecimal() or part in _USERS for part in (name, group) if part)
+    if contents.users.get(name):
+        contents.findings.keep(("image", "user"), contents.users[name], line)
+    elif is_known or (contents.has_base and name not in contents.users):
+        contents.findings.keep(("image", "user"), text, line)
+    else:
+        contents.findings.say(line, f"USER {text} has no number here: set image.user to UID:GID")
+
+
+def _say_health(step: Step, contents: Contents) -> None:
+    if step.instruction.text.upper() != "NONE":
+        text = "HEALTHCHECK is no part of OCI images; [tool.gomab.smoke] tries the program"
+        contents.findings.say(step.instruction.line, text)
+
+
+def _say_keyless(step: Step, contents: Contents) -> None:
+    contents.findings.say(step.instruction.line, f"{step.instruction.name} has no key")
+
+
+def _carry_env(step: Step, contents: Contents) -> None:
+    line, findings = step.instruction.line, contents.findings
+    for name, word in split_pairs(step.instruction.text, contents.escape):
+        try:
+            value = expand(word, step.scope.values, contents.escape)
+        except UnknownValueError as error:
+            findings.say(line, f"ENV {name}: {error}")
+            continue
+        if redactor({name: value})(value) != value:
+            findings.say(
+                line, f"ENV {name} looks like a secret, which an image cannot keep; give it to the container"
+            )
+        elif not contents.is_compiling or not name.startswith(("GO", "CGO_")):
+            findings.keep(("image", "env", name), value, line)
+
+
+def _carry_labels(step: Step, contents: Contents) -> None:
+    for name, word in split_pairs(step.instruction.text, contents.escape):
+        try:
+            value = expand(word, step.scope.templates, contents.escape, braced)
+        except UnknownValueError as error:
+            contents.findings.say(step.instruction.line, f"LABEL {name}: {error}")
+            continue
+        contents.findings.keep(("image", "labels", name), value, step.instruction.line)
+
+
+def _filled(word: str, step: Step, contents: Contents) -> str:
+    try:
+        return expand(word, step.scope.values, contents.escape)
+    except UnknownValueError:
+        return word
+
+
+# Names that an image on scratch has.
+_USERS = frozenset({"root", "nobody", "nonroot"})
+_CARRIERS: Mapping[str, Callable[[Step, Contents], None]] = {
+    "ENV": _carry_env,
+    "EXPOSE": _carry_ports,
+    "HEALTHCHECK": _say_health,
+    "LABEL": _carry_labels,
+    "MAINTAINER": _say_keyless,
+    "ONBUILD": _say_keyless,
+    "SHELL": _say_keyless,
+    "STOPSIGNAL": _carry_signal,
+    "USER": _carry_user,
+    "VOLUME": _carry_volumes,
+}

@@ -1,0 +1,61 @@
+"""Find what a project has already: Dockerfiles, and the folder of its module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gomab_tasks.errors import SettingsError
+
+_FOLDERS = (".", "build", "build/package", "docker", "deploy")
+_NAMES = ("Dockerfile", "Containerfile")
+# Not read by Docker as they are: templates, and what stands beside a Dockerfile.
+_OTHERS = frozenset({".dockerignore", ".tmpl", ".j2", ".in", ".md", ".bak", ".orig", ".sh"})
+_NO_MODULES = frozenset({"vendor", "testdata", "node_modules", "examples", "example"})
+
+
+def find_dockerfiles(root: Path, mains: Sequence[Path]) -> list[Path]:
+    """List the Dockerfiles where people put them, the likeliest first.
+
+    Args:
+        mains: the folders of main packages, which may have their own.
+    """
+    folders = dict.fromkeys([*(root / folder for folder in _FOLDERS), *mains])
+    return [path for folder in folders for path in _in_folder(folder)]
+
+
+def find_module(root: Path) -> str:
+    """Give the folder of go.mod or go.work relative to the root: the root itself, else the only one below.
+
+    Raises `SettingsError` where several could be meant.
+    """
+    if any((root / name).is_file() for name in ("go.mod", "go.work")):
+        return "."
+    found = sorted({path.parent.relative_to(root).as_posix() for path in _module_files(root)})
+    if len(found) > 1:
+        raise SettingsError(
+            f"no go.mod here, and several below: {', '.join(found)}; start this in the folder of one, or "
+            "set `module` in [tool.gomab]"
+        )
+    return found[0] if found else "."
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    for name in _NAMES:
+        yield from (path for path in [folder / name] if path.is_file())
+    for pattern in (f"{name}.*" for name in _NAMES):
+        yield from _readable(sorted(folder.glob(pattern)))
+    for pattern in (f"*.{name}" for name in _NAMES):
+        yield from _readable(sorted(folder.glob(pattern)))
+
+
+def _readable(paths: list[Path]) -> Iterator[Path]:
+    yield from (path for path in paths if path.suffix not in _OTHERS and path.is_file())
+
+
+def _module_files(root: Path) -> Iterator[Path]:
+    for pattern in ("*/go.mod", "*/*/go.mod"):
+        for path in root.glob(pattern):
+            parts = path.relative_to(root).parts
+            if not _NO_MODULES & set(parts) and not any(part.startswith((".", "_")) for part in parts):
+                yield path

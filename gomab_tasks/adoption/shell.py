@@ -1,0 +1,192 @@
+"""Split the shell text of a RUN into commands, as far as a build of Go needs.
+
+What the shell would look up is kept as a field between two private characters:
+the name of a template's field where one gives the same, else what stood there
+behind a `?`. In a field nothing means anything to a shell, so words stay whole.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gomab_tasks.adoption.expansion import UnknownValueError
+from gomab_tasks.adoption.recipe import Step, braced
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+# Characters that a shell reads, moved to where it does not.
+_MEANINGFUL = re.compile(r"[\s;&|<>()\"'\\$]")
+_MOVED, _SHIFT = re.compile("[\ue100-\ue1ff]"), 0xE100
+_FIELD = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_TEMPLATE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?-)([^}]*))?\})")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_PUNCTUATION = ";&|<>()\n"
+_KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "!", "time", "exec", "sudo", "{", "env", "export"})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Hold one command.
+
+    Attributes:
+        words: without quotes, variables replaced where they are known.
+        variables: every variable that it sees.
+        folder: where it runs, absolute.
+    """
+
+    words: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: str
+
+    @property
+    def text(self) -> str:
+        """Spell it for people."""
+        return " ".join(map(plain, self.words))
+
+
+def read_commands(step: Step) -> list[Command]:
+    """Read the commands of a RUN in their order; of control structures, those within.
+
+    Raises `ValueError` for text that no shell reads.
+    """
+    known = {name: _marked(value) for name, value in step.scope.templates.items()}
+    folder = step.scope.workdir or "/"
+    if step.instruction.words is not None:
+        return [Command(step.instruction.words, known, folder)]
+    documents = step.instruction.documents
+    text = "\n".join(documents) if documents else step.instruction.text
+    text = re.sub(r"(?m)^\s*#.*", "", text.replace("\\\n", " "))
+    return list(_commands(_hidden(text), known, folder))
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Put values in; a variable without one becomes `$NAME`."""
+
+    def value(match: re.Match[str]) -> str:
+        name, other = match[1] or match[2], match[4]
+        return values.get(name, f"${name}" if other is None else other)
+
+    return _VARIABLE.sub(value, text)
+
+
+def template(text: str) -> str:
+    """Spell a text as a template of the settings.
+
+    Raises `UnknownValueError` for what no template gives.
+    """
+    if lost := next((name for name in _FIELD.findall(text) if name.startswith("?")), ""):
+        raise UnknownValueError(f"no template gives {_moved_back(lost[1:])}")
+    if variable := re.search(r"\$([A-Za-z_]\w*)", text):
+        name = variable[1]
+        raise UnknownValueError(
+            f"${name} has no value before the image is built; {{env.{name}}} would take it"
+        )
+    parts = _FIELD.split(text)
+    return "".join(f"{{{part}}}" if number % 2 else braced(part) for number, part in enumerate(parts))
+
+
+def plain(text: str) -> str:
+    """Spell a text for people, as a shell has it."""
+    return _FIELD.sub(lambda match: _moved_back(match[1].removeprefix("?")), text)
+
+
+def _marked(text: str) -> str:
+    return _TEMPLATE.sub(lambda part: f"{_OPEN}{part[1]}{_CLOSE}" if part[1] else part[0][0], text)
+
+
+def _hidden(text: str) -> str:
+    """Put a field in the place of each `$(…)` and `` `…` ``."""
+    parts: list[str] = []
+    position = 0
+    while match := re.compile(r"\$\((?!\()|`").search(text, position):
+        end = _end(text, match.end()) if match[0] != "`" else text.find("`", match.end())
+        if end < 0:
+            break
+        inner = text[match.end() : end]
+        field = git_field(inner) or f"?$({inner})"
+        moved = _MEANINGFUL.sub(lambda found: chr(ord(found[0]) + _SHIFT), field)
+        parts += [text[position : match.start()], _OPEN, moved, _CLOSE]
+        position = end + 1
+    return "".join([*parts, text[position:]])
+
+
+def _moved_back(text: str) -> str:
+    return _MOVED.sub(lambda found: chr(ord(found[0]) - _SHIFT), text)
+
+
+def _end(text: str, start: int) -> int:
+    depth = 1
+    for position in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[position], 0)
+        if not depth:
+            return position
+    return -1
+
+
+def git_field(text: str) -> str:
+    """Name the field of a template that gives what a command of git prints; else an empty one."""
+    command, _, after = re.sub(r"\s*2>\s*\S+", "", text).partition("|")
+    words = command.split()
+    if words[:1] != ["git"] or (after and not after.startswith("|") and "s/^v//" not in after):
+        return ""
+    field = _git_field([word.strip("\"'") for word in words[1:]])
+    if after and not after.startswith("|"):
+        return "version" if field == "git.describe" else ""
+    return field
+
+
+def _git_field(words: list[str]) -> str:
+    match [word for word in words if not word.startswith(("-C", "--git-dir"))]:
+        case ["describe", *options]:
+            is_tag = {"--exact-match", "--abbrev=0"} & set(options)
+            return "git.tag" if is_tag else "git.describe"
+        case ["rev-parse", "--abbrev-ref", "HEAD"] | ["branch", "--show-current"]:
+            return "git.branch"
+        case ["rev-parse", short, "HEAD"] if short.startswith("--short"):
+            return "git.short"
+        case ["rev-parse", "HEAD"]:
+            return "git.sha"
+        case ["log" | "show", *options]:
+            asked = "".join(option for option in options if "%" in option)
+            return {"H": "git.sha", "h": "git.short"}.get(asked.rpartition("%")[2], "")
+    return ""
+
+
+def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Command]:
+    variables = dict(known)
+    for words in _split(text):
+        given: dict[str, str] = {}
+        while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
+            if assignment := _ASSIGNMENT.fullmatch(words.pop(0)):
+                given[assignment[1]] = fill(assignment[2], variables | given)
+        if not words:  # assigned, or exported, for what follows
+            variables |= given
+            continue
+        filled = tuple(fill(word, variables | given) for word in words)
+        if filled[0] == "cd" and len(filled) > 1:
+            folder = posixpath.normpath(posixpath.join(folder, filled[1]))
+            continue
+        yield Command(filled, variables | given, folder)
+
+
+def _split(text: str) -> Iterator[list[str]]:
+    """Split into simple commands; what is redirected is left out."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=_PUNCTUATION)
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
+    words: list[str] = []
+    tokens = iter(lexer)
+    for token in tokens:
+        if not token or token.strip(_PUNCTUATION):
+            words.append(token)
+        elif set(token) & {"<", ">"}:
+            next(tokens, None)
+            if words and words[-1].isdecimal():  # the number of a stream
+                words.pop()
+        else:
+            yield words
+            words = []
+    yield words

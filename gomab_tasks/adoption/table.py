@@ -1,0 +1,74 @@
+"""Write `[tool.gomab]` as TOML, with comments where they help."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from gomab_tasks.adoption.findings import Path, Value
+
+_HEADING = "# Every key has a default; these are the ones that differ. `gomab plan` shows what they make.\n"
+_SUBTABLES = frozenset({"go", "image", "images", "env", "labels", "variables"})
+_ORDER = ("module", "platforms", "go", "image", "images", "main", "base")
+_WIDTH = 100
+_UNPINNED = "# Best with its digest as well: NAME:TAG@sha256:…"
+_PUBLIC = "# They can be read in the program: no place for secrets."
+
+
+def write_table(keys: Mapping[Path, Value]) -> str:
+    """Write the table and those below it; without keys, an empty one."""
+    tables: dict[Path, dict[str, Value]] = {(): {}}
+    for path, value in sorted(keys.items(), key=lambda item: _rank(item[0])):
+        table, name = _place(path)
+        tables.setdefault(table, {})[name] = value
+    blocks = ["\n".join(_block(table, values)) for table, values in tables.items()]
+    return (_HEADING if keys else "") + "\n\n".join(blocks) + "\n"
+
+
+def _rank(path: Path) -> list[int]:
+    """Put plain keys above tables, as TOML wants it, else in the order of the reference."""
+    table, name = _place(path)
+    return [_ORDER.index(part) if part in _ORDER else len(_ORDER) for part in (*table, name)]
+
+
+def _place(path: Path) -> tuple[Path, str]:
+    """Divide a path into its table and the key in it; names of variables stay whole."""
+    depth = 0
+    while depth < len(path) - 1 and (path[depth] in _SUBTABLES or path[:depth] == ("images",)):
+        depth += 1
+    return path[:depth], path[depth]
+
+
+def _block(table: Path, values: Mapping[str, Value]) -> Iterator[str]:
+    if table[-1:] == ("variables",):
+        yield _PUBLIC
+    yield f"[{'.'.join(['tool', 'gomab', *map(_key, table)])}]"
+    for name, value in values.items():
+        if name == "base" and "@" not in str(value):
+            yield _UNPINNED
+        yield f"{_key(name)} = {_value(value)}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
+
+
+def _value(value: Value | dict[str, str]) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _string(value)
+        case dict():
+            return f"{{ {', '.join(f'{_key(name)} = {_string(item)}' for name, item in value.items())} }}"
+    items = [_value(item) for item in value]
+    line = f"[{', '.join(items)}]"
+    if len(line) <= _WIDTH:
+        return line
+    return "\n".join(["[", *(f"    {item}," for item in items), "]"])
+
+
+def _string(text: str) -> str:
+    """Quote as TOML does; its escapes are JSON's, and DEL needs one too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,162 @@
+"""Add gomab's tasks to a noxfile.py or tasks.py, or write a noxfile."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import tomli
+
+from gomab_tasks.adoption.pythonfile import PythonFile, read_python, with_lines
+from gomab_tasks.errors import SettingsError
+
+PACKAGE = "gomab-tasks"
+NEW_NOXFILE = '''\
+# /// script
+# dependencies = ["nox>=2026.8.10", "gomab-tasks"]
+# ///
+"""Sessions of the project: `nox -l`."""
+
+import nox
+
+from gomab_tasks.nox import register
+
+register()
+
+if __name__ == "__main__":
+    nox.main()
+'''
+# As PEP 723 has it.
+_SCRIPT = re.compile(r"(?m)^# /// script[ \t]*\r?$\n(?P<content>(^#(| .*)\r?$\n)+?)^# ///[ \t]*\r?$")
+_DEPENDENCIES = re.compile(
+    r"(?ms)^# *dependencies *= *\[(?P<items>.*?)(?P<end>\r?\n# *)?\](?=[ \t]*(?:#[^\n]*)?\r?$)"
+)
+
+
+def extend_noxfile(content: bytes, tasks: Collection[str]) -> bytes:
+    """Add `register()` as the last thing, and gomab to the file's own dependencies if it names any.
+
+    Args:
+        tasks: gomab's names; where a session has one, gomab's get a prefix.
+
+    Raises `SettingsError` with the line that Python does not understand.
+    """
+    file = read_python("noxfile.py", content)
+    if file.imports_from("gomab_tasks.nox"):
+        return content
+    needed = _Needed(file, [])
+    register = needed.name("gomab_tasks.nox", "register")
+    prefix = 'prefix="go-"' if _sessions(file) & set(tasks) else ""
+    made = with_lines(file, needed.imports, [f"{register}({prefix})"])
+    return _with_dependency(made).encoded()
+
+
+def extend_tasks(content: bytes) -> bytes:
+    """Add a collection `go` to the file's namespace; without one, make one of the tasks it defines.
+
+    Raises `SettingsError` with the line that Python does not understand.
+    """
+    file = read_python("tasks.py", content)
+    if file.imports_from("gomab_tasks.invoke"):
+        return content
+    needed, ending = _Needed(file, []), []
+    namespace = next((name for name in ("ns", "namespace") if name in file.names), "")
+    if not namespace:
+        # With a namespace Invoke looks for tasks nowhere else.
+        module = f"{needed.name('sys')}.modules[__name__]"
+        ending = [f"ns = {needed.name('invoke', 'Collection')}.from_module({module})"]
+    root = f"{needed.name('pathlib', 'Path')}(__file__).parent"
+    collection = needed.name("gomab_tasks.invoke", "collection")
+    name = "gomab" if _has_namesake(file) else "go"
+    ending.append(f'{namespace or "ns"}.add_collection({collection}(root={root}), name="{name}")')
+    return with_lines(file, needed.imports, ending).encoded()
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Hold the imports that a file lacks for what is added to it."""
+
+    file: PythonFile
+    imports: list[str]
+
+    def name(self, module: str, name: str = "") -> str:
+        """Give what a module, or a name of it, is called in the file; import it if it is not there."""
+        if known := self.file.imported(module, name):
+            return known
+        wanted = name or module
+        called = f"gomab_{wanted}" if wanted in self.file.names else wanted
+        alias = f" as {called}" if called != wanted else ""
+        self.imports.append(f"from {module} import {name}{alias}" if name else f"import {module}{alias}")
+        return called
+
+
+def _sessions(file: PythonFile) -> set[str]:
+    """List the names of sessions, as far as they are written out."""
+    found: set[str] = set()
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for decorator in node.decorator_list:
+                text = ast.unparse(decorator)
+                if re.match(r"(\w+\.)?session\b", text):
+                    found.add(_given_name(decorator) or node.name)
+    return found
+
+
+def _given_name(node: ast.expr) -> str:
+    keywords = node.keywords if isinstance(node, ast.Call) else []
+    values = [word.value for word in keywords if word.arg == "name"]
+    value = values[0] if values else None
+    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+
+
+def _has_namesake(file: PythonFile) -> bool:
+    """Tell whether the file has a task or collection `go` already."""
+    texts = {node.value for node in ast.walk(file.tree) if isinstance(node, ast.Constant)}
+    return "go" in file.names or "go" in texts
+
+
+def _with_dependency(file: PythonFile) -> PythonFile:
+    """Add gomab to the block of PEP 723, if there is one that can be read."""
+    block = _SCRIPT.search(file.text)
+    before = _dependencies(block["content"]) if block else None
+    if block is None or before is None or any(_is_package(item) for item in before):
+        return file
+    start, end = block.span("content")
+    text = file.text[:start] + _added(block["content"], file.line_end) + file.text[end:]
+    made = read_python(file.name, text.encode(file.encoding))
+    again = _SCRIPT.search(made.text)
+    if not again or _dependencies(again["content"]) != [*before, PACKAGE]:
+        raise SettingsError(
+            f'{file.name}: add "{PACKAGE}" to the dependencies of its script block, then start this again'
+        )
+    return made
+
+
+def _dependencies(content: str) -> list[str] | None:
+    lines = [line.removeprefix("#").removeprefix(" ") for line in content.splitlines()]
+    try:
+        found = tomli.loads("\n".join(lines)).get("dependencies", [])
+    except ValueError:
+        return None
+    return found if isinstance(found, list) and all(isinstance(item, str) for item in found) else None
+
+
+def _is_package(item: str) -> bool:
+    name = re.split(r"[^A-Za-z0-9._-]", item.strip())[0]
+    return re.sub(r"[-_.]+", "-", name).lower() == PACKAGE
+
+
+def _added(content: str, line_end: str) -> str:
+    listed = _DEPENDENCIES.search(content)
+    if listed is None:
+        return f'{content}# dependencies = ["{PACKAGE}"]{line_end}'
+    items = listed["items"].rstrip()
+    comma = "" if not items or items.endswith(",") else ","
+    if listed["end"] is None:
+        new = f'{items}{comma}{" " if items else ""}"{PACKAGE}"'
+    else:
+        new = f'{items}{comma}{line_end}#     "{PACKAGE}",'
+    start, end = listed.span("items")
+    return content[:start] + new + content[end:]

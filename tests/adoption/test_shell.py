@@ -1,0 +1,76 @@
+"""Commands of a RUN, and what of them a template can give."""
+
+from __future__ import annotations
+
+import pytest
+
+from gomab_tasks.adoption.expansion import UnknownValueError
+from gomab_tasks.adoption.recipe import read_recipe
+from gomab_tasks.adoption.shell import git_field, plain, read_commands, template
+from gomab_tasks.adoption.syntax import read_source
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        ("git describe", "git.describe"),
+        ("git describe --tags --always --dirty='-x'", "git.describe"),
+        ("git describe --tags 2>/dev/null || echo dev", "git.describe"),
+        ("git describe --tags | sed 's/^v//'", "version"),
+        ("git describe --tags --exact-match", "git.tag"),
+        ("git rev-parse HEAD", "git.sha"),
+        ("git rev-parse --short HEAD", "git.short"),
+        ("git rev-parse --short=8 HEAD", "git.short"),
+        ("git rev-parse --abbrev-ref HEAD", "git.branch"),
+        ("git branch --show-current", "git.branch"),
+        ("git log -1 --format=%H", "git.sha"),
+        ("git show -s --pretty=format:%h", "git.short"),
+        ("git log -1 --format=%cI", ""),
+        ("git rev-parse HEAD | cut -c1-8", ""),
+        ("git status --porcelain", ""),
+        ("date -u", ""),
+        ("", ""),
+    ],
+)
+def test_git_field(command: str, field: str) -> None:
+    """Only what a template really gives is taken for one."""
+    assert git_field(command) == field
+
+
+def commands(run: str, above: str = "") -> list[tuple[tuple[str, ...], str]]:
+    """Read the last RUN of a stage: the words and the folder of each command."""
+    source = read_source("Dockerfile", f"FROM a\nWORKDIR /src\n{above}\nRUN {run}\n".encode())
+    (stage,) = read_recipe(source).stages
+    return [(command.words, command.folder) for command in read_commands(stage.steps[-1])]
+
+
+def test_commands() -> None:
+    """Operators divide, redirections and keywords go, `cd` holds for what follows."""
+    assert commands("a 'b c' && if x >y 2>&1; then cd d && e; fi || f | g") == [
+        (("a", "b c"), "/src"),
+        (("x",), "/src"),
+        (("e",), "/src/d"),
+        (("fi",), "/src/d"),
+        (("f",), "/src/d"),
+        (("g",), "/src/d"),
+    ]
+    assert commands('["a", "b && c"]') == [(("a", "b && c"), "/src")]
+
+
+def test_variables() -> None:
+    """Values come from ARG, ENV, words before a command and lines before it; others stay."""
+    above = "ARG A=1\nENV B=$A-2"
+    assert commands("C=3 d $A ${B} $C $X ${Y:-z}", above) == [(("d", "1", "1-2", "3", "$X", "z"), "/src")]
+    first, second = commands('export V=$(git rev-parse HEAD) && e -X=$V; f `date -d "$A"; g` h', above)
+    assert first == (("e", "-X=\ue000git.sha\ue001"), "/src")
+    assert [plain(word) for word in second[0]] == ["f", '$(date -d "$A"; g)', "h"]
+
+
+def test_template() -> None:
+    """Fields become a template's, braces stand for themselves, what is lost is an error."""
+    assert template("v\ue000git.sha\ue001{x}") == "v{git.sha}{{x}}"
+    ((words, _),) = commands('a "$(date)"')
+    with pytest.raises(UnknownValueError, match=r"no template gives \$\(date\)"):
+        template(words[1])
+    with pytest.raises(UnknownValueError, match=r"\$X has no value .*; {env.X} would take it"):
+        template("a$X")

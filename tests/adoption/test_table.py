@@ -1,0 +1,39 @@
+"""What is written is TOML that says the same."""
+
+from __future__ import annotations
+
+import tomli
+
+from gomab_tasks.adoption.findings import Path, Value
+from gomab_tasks.adoption.table import write_table
+
+
+def test_strings() -> None:
+    """Any text comes back as it was, as a value and as a key."""
+    text = "a \"b\" 'c' \\ \n\t\x00\x1b\x7f é \u2028 😀"
+    table = tomli.loads(write_table({("image", "env", text): text, ("image", "labels", "a.b"): "x"}))
+    assert table["tool"]["gomab"]["image"] == {"env": {text: text}, "labels": {"a.b": "x"}}
+
+
+def test_order() -> None:
+    """Keys of a table stand above the tables below it, in whatever order they were found."""
+    keys: dict[Path, Value] = {
+        ("image", "env", "image"): "x",
+        ("images", "api", "env", "env"): "y",
+        ("image", "user"): "1",
+        ("images", "api", "main"): "cmd/api",
+        ("module",): "a",
+        ("image", "ca-certificates"): True,
+        ("go", "tags"): ["one", "two"],
+    }
+    assert tomli.loads(write_table(keys))["tool"]["gomab"] == {
+        "module": "a",
+        "go": {"tags": ["one", "two"]},
+        "image": {"user": "1", "ca-certificates": True, "env": {"image": "x"}},
+        "images": {"api": {"main": "cmd/api", "env": {"env": "y"}}},
+    }
+
+
+def test_empty() -> None:
+    """Without keys there is the table alone."""
+    assert write_table({}) == "[tool.gomab]\n"
