@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.golang.module import MainPackage, Mains, Module, PackageLister, check_toolchain, read_module
-from gomab_tasks.golang.toolchain import Toolchain, read_toolchain
+from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain
+from gomab_tasks.parallel import run_both
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Group
 
@@ -44,23 +47,43 @@ def read_facts(project: Project) -> Facts:
     `ToolchainError` for a missing or too old Go.
     """
     module = read_module(project.module, project.settings.module)
-    toolchain = read_toolchain(project.processes, module.folder)
-    check_toolchain(module, toolchain)
-    finder = _Finder(project, toolchain, module)
-    if project.settings.images:
-        return Facts(toolchain, module, finder.of_images(project.settings.images), ())
-    found = finder.of_table(project.settings.shared)
-    return Facts(toolchain, module, dict(_one_image_each(found.found, finder)), found.skipped)
+    go = find_go(project.environment)
+    # Side by side, since every build waits for both.
+    toolchain, found = run_both(
+        functools.partial(read_toolchain, project.processes, module.folder, go),
+        _Finder(project, go, module).find,
+        project.processes.stop,
+    )
+    if isinstance(toolchain, Exception):
+        raise toolchain
+    check_toolchain(module, toolchain)  # first: what a Go too old says of packages only confuses
+    if isinstance(found, Exception):
+        raise found
+    return Facts(toolchain, module, found.mains, found.skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    mains: Mapping[str, tuple[MainPackage, ...]]
+    skipped: tuple[str, ...] = ()
 
 
 class _Finder:
     """Find main packages with as few calls of `go list` as build tags allow."""
 
-    def __init__(self, project: Project, toolchain: Toolchain, module: Module) -> None:
+    def __init__(self, project: Project, go: Path, module: Module) -> None:
         self._project = project
-        self._toolchain = toolchain
+        self._go = go
         self._module = module
         self._found: dict[PackageLister, Mains] = {}
+
+    def find(self) -> _Found:
+        """Find those of all images."""
+        settings = self._project.settings
+        if settings.images:
+            return _Found(self.of_images(settings.images))
+        found = self.of_table(settings.shared)
+        return _Found(dict(_one_image_each(found.found, self)), found.skipped)
 
     def of_table(self, group: Group) -> Mains:
         lister = self._lister(group)
@@ -101,7 +124,7 @@ class _Finder:
         env = {**group.go.env, **group.platforms[0].go_env(), "CGO_ENABLED": "0"}
         return PackageLister(
             self._project.processes,
-            self._toolchain.go,
+            self._go,
             self._module,
             group.go.tags,
             tuple(sorted(env.items())),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 # The system may hand a signal to any thread; its handler then waits until the main thread wakes.
 _WAKE_SECONDS = 0.1
@@ -38,6 +40,15 @@ def run_all(
             stop()
             raise
     return [future.result() for future in futures]
+
+
+def run_both(
+    first: Callable[[], First], second: Callable[[], Second], stop: Callable[[], None]
+) -> tuple[First | Exception, Second | Exception]:
+    """Call two functions as `run_all` does, each with a type of its own."""
+    functions: list[Callable[[], Any]] = [first, second]
+    one, other = run_all(functions, 2, stop)
+    return one, other
 
 
 def _outcome(function: Callable[[], Result]) -> Result | Exception:

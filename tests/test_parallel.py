@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from gomab_tasks.parallel import run_all
+from gomab_tasks.parallel import run_all, run_both
 
 
 def main_thread_waits() -> bool:
@@ -90,3 +90,14 @@ def test_an_interruption_ends_all(number: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_all(functions, 1, stopped.set)
     assert calls == ["0 starts", "0 ends"]
+
+
+def test_two_functions_of_different_kinds() -> None:
+    """Each gives its own result, or the error that it ended with."""
+
+    def fail() -> int:
+        raise ValueError("no")
+
+    text, error = run_both(lambda: "text", fail, lambda: None)
+    assert text == "text"
+    assert isinstance(error, ValueError)

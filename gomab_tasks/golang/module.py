@@ -140,7 +140,7 @@ class PackageLister:
         return dict(zip(paths, self._mains(listed), strict=True))
 
     def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
-        argv: list[str | Path] = [self.go, "list", "-e", "-json=ImportPath,Name,Dir,Error"]
+        argv: list[str | Path] = [self.go, "list", "-e", "-find", "-json=ImportPath,Name,Dir,Error"]
         if self.tags:
             argv.append(f"-tags={','.join(self.tags)}")
         completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=dict(self.env))
