@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from gomab_tasks.golang.module import check_toolchain, read_module
 from gomab_tasks.golang.toolchain import read_toolchain
 from gomab_tasks.project import Project
 from gomab_tasks.units import GIB, capacity, columns
+from gomab_tasks.wheels import wheel_version
 
 State = Literal["ok", "note", "missing"]
 _LITTLE_MEMORY = 2 * GIB
@@ -102,7 +102,7 @@ def _machine(project: Project) -> Iterator[Finding]:
 
 def _wheels(_: Project) -> Iterator[Finding]:
     names = ("deflate", "certifi", "tzdata")
-    yield Finding("wheels", "ok", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
+    yield Finding("wheels", "ok", ", ".join(f"{name} {wheel_version(name)}" for name in names))
 
 
 def _git(project: Project) -> Iterator[Finding]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.metadata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.errors import SettingsError
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.settings import SCRATCH, Image
 from gomab_tasks.sources import file_entries, folder_entries, unique
+from gomab_tasks.wheels import wheel_files, wheel_version
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 ZONES = "usr/share/zoneinfo"
@@ -192,7 +190,7 @@ def wheel_versions(image: Image) -> dict[str, str]:
     if image.base != SCRATCH:
         return {}
     used = {"certifi": image.ca_certificates is True, "tzdata": image.timezones is True}
-    return {name: importlib.metadata.version(name) for name, is_used in used.items() if is_used}
+    return {name: wheel_version(name) for name, is_used in used.items() if is_used}
 
 
 def _check_programs(image: ImagePlan, entries: Iterable[Entry]) -> None:
@@ -239,7 +237,7 @@ def _name(number: int) -> str:
 def _certificates(image: Image, root: Path) -> Path:
     if image.ca_certificates is not True:
         return _own_certificates(str(image.ca_certificates), root)
-    (path,) = _wheel_files("certifi", lambda name: name == "certifi/cacert.pem")
+    (path,) = wheel_files("certifi", lambda name: name == "certifi/cacert.pem")
     return path
 
 
@@ -249,32 +247,11 @@ def _zones(image: Image, root: Path) -> Iterator[Entry]:
         yield from folder_entries(folder, ZONES, "pyproject.toml: image.timezones", root)
         return
     prefix = "tzdata/zoneinfo/"
-    for path in _wheel_files(
+    for path in wheel_files(
         "tzdata", lambda name: name.startswith(prefix) and not name.endswith((".py", ".pyc"))
     ):
         name = path.as_posix().rpartition(prefix)[2]
         yield Entry(path=f"{ZONES}/{name}", kind="file", mode=0o644, source=path)
-
-
-def _wheel_files(wheel: str, is_wanted: Callable[[str], bool]) -> list[Path]:
-    """Give files of an installed wheel, each checked against the wheel's RECORD."""
-    distribution = importlib.metadata.distribution(wheel)
-    wanted = [file for file in distribution.files or () if is_wanted(str(file))]
-    if not wanted:
-        raise VerificationError(
-            f"the installed {wheel} lacks its files; pip install --force-reinstall {wheel}"
-        )
-    return [_checked(wheel, file) for file in wanted]
-
-
-def _checked(wheel: str, file: importlib.metadata.PackagePath) -> Path:
-    path = Path(str(file.locate()))
-    found = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
-    if file.hash is None or file.hash.value != found:
-        raise VerificationError(
-            f"{file}: is not what the {wheel} wheel was published with; pip install --force-reinstall {wheel}"
-        )
-    return path
 
 
 def _own_certificates(text: str, root: Path) -> Path:

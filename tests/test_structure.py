@@ -11,7 +11,18 @@ import pytest
 import gomab_tasks
 
 ROOT = Path(gomab_tasks.__file__).parent
-GROUND = {"errors", "files", "github", "machine", "parallel", "platforms", "process", "secrets", "units"}
+GROUND = {
+    "errors",
+    "files",
+    "github",
+    "machine",
+    "parallel",
+    "platforms",
+    "process",
+    "secrets",
+    "units",
+    "wheels",
+}
 DOMAINS = {"settings", "golang", "oci"}
 FEATURES = {
     "adoption",

@@ -74,10 +74,11 @@ def images(
     """
     from gomab_tasks.errors import SettingsError
     from gomab_tasks.tasks.job import join_images, make_and_join
-    from gomab_tasks.tasks.shipping import collect_platforms
 
     if digest and not join:
         raise SettingsError("--digest names what is joined; give --join with it")
     if digest:
+        from gomab_tasks.tasks.shipping import collect_platforms
+
         collect_platforms(project, digest)
     return join_images(project, arch) if join else make_and_join(project, arch, jobs)
