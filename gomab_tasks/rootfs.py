@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.oci.tree import EMPTY, Folder, Tree
@@ -179,7 +180,13 @@ def program_entries(
     """
     folder = PROGRAM_FOLDER.strip("/")
     programs = [
-        Entry(path=f"{folder}/{main.name}", kind="file", mode=0o755, source=build.program(main))
+        Entry(
+            path=f"{folder}/{main.name}",
+            kind="file",
+            mode=0o755,
+            source=build.program(main),
+            identity=read_build_id(build.program(main)),
+        )
         for main in image.mains
     ]
     return lay_on(tree, below, programs)

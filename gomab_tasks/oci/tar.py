@@ -39,6 +39,8 @@ class Entry:
         mode: permission bits, setuid, setgid and sticky; symlinks always get 0777.
         source: a file's content, or the path it is read from.
         target: where a symlink points.
+        identity: what names the content, where that is known without reading
+            all of it; stands for its digest in the key of a layer.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Entry:
     target: str = ""
     uid: int = 0
     gid: int = 0
+    identity: str = ""
 
 
 def complete(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -116,7 +119,9 @@ def _is_utf8(text: str) -> bool:
 
 
 def content_digest(entry: Entry) -> str:
-    """Give the SHA-256 of a file's content in hexadecimal, read in pieces; empty for others."""
+    """Give a file's identity, or the SHA-256 of its content in hexadecimal; empty for others."""
+    if entry.identity:
+        return entry.identity
     if entry.source is None:
         return ""
     if isinstance(entry.source, bytes):
@@ -163,7 +168,7 @@ def _stored_file(entry: Entry, source: Path, contents: dict[str, str]) -> Iterat
             f"{source}: changed while it was read into a layer ({before.st_size} bytes at first);"
             " wait until nothing writes to it and run it again"
         )
-    contents[entry.path] = digest.hexdigest()
+    contents[entry.path] = entry.identity or digest.hexdigest()
     yield _padding(before.st_size)
 
 

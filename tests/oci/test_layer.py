@@ -132,6 +132,7 @@ def test_the_work_can_be_stopped(layout: Layout) -> None:
 
 _MEMORY_SCRIPT = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from gomab_tasks.oci.layer import Entry, write_layer
 from gomab_tasks.oci.layout import Layout
@@ -295,3 +296,17 @@ def test_records_without_a_blob_are_removed(cache: LayerCache, layout: Layout, t
     cache.remove_unusable([Layout(tmp_path / "none"), layout])
     assert len(list(cache.folder.iterdir())) == 1
     assert cache.find(entries_key(SMALL), layout) == kept
+
+
+def test_an_identity_stands_for_the_content(layout: Layout, tmp_path: Path) -> None:
+    """A file that says what it is need not be read to be found again; without that, its bytes count."""
+    program = tmp_path / "program"
+    program.write_bytes(b"one")
+    entry = Entry(path="app/api", kind="file", mode=0o755, source=program)
+    named = replace(entry, identity="id/1")
+    cache = LayerCache(tmp_path / "layers")
+    layer = cache.layer([named], layout, 1)
+    program.write_bytes(b"two")
+    assert cache.layer([named], layout, 1) == layer
+    assert cache.layer([replace(entry, identity="id/2")], layout, 1) != layer
+    assert cache.layer([entry], layout, 1) != layer
