@@ -23,7 +23,7 @@ class Backend(Protocol):
         ...
 
 
-MODULES = {"native": "gomab_tasks.backends.native"}
+MODULES = {"native": "gomab_tasks.backends.native", "buildkit": "gomab_tasks.backends.buildkit"}
 
 
 def backend(name: str) -> Backend:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gomab_tasks import files
 from gomab_tasks.backends.vertices import Vertices
-from gomab_tasks.errors import CompileError, GomabError, ToolError
+from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolError
 from gomab_tasks.golang.failure import explain_download
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
@@ -31,7 +31,9 @@ _CURES = {
     r"code = Unavailable|EOF|closing transport|connection reset": (
         "BuildKit has gone away during the build; look at its own log, then build again"
     ),
-    r"no match for platform": "the Go image is not there for the builder's own platform; change dockerfile.go-image",
+    r"no match for platform": (
+        "the Go image is not there for the builder's own platform; change dockerfile.go-image"
+    ),
 }
 
 
@@ -40,12 +42,14 @@ class Request:
     """Hold one image that BuildKit is asked for.
 
     Attributes:
+        image: its name, for messages.
         dockerfile: absolute; its .dockerignore lies beside it.
         arguments: build arguments.
         layouts: stage -> the OCI layout that takes its place, and the digest of its index.
         output: the folder that gets an OCI layout.
     """
 
+    image: str
     dockerfile: Path
     context: Path
     target: str
@@ -64,14 +68,15 @@ class Client:
 
 
 def find_client(processes: Processes, settings: BuildKit) -> Client:
-    """Choose a client: buildctl where an address is given, else buildx before buildctl.
+    """Choose a client: buildctl for an address, buildx for a builder's name, else whichever is there.
 
     Raises `ToolError` when there is none.
     """
     has_address = "://" in (settings.builder or "") or (
         settings.builder is None and "BUILDKIT_HOST" in processes.environment
     )
-    candidates = [("buildctl",)] if has_address else [("docker", "buildx"), ("buildx",), ("buildctl",)]
+    candidates = [] if has_address else [("docker", "buildx"), ("buildx",)]
+    candidates += [("buildctl",)] if has_address or settings.builder is None else []
     for words in candidates:
         if not shutil.which(words[0], path=processes.environment.get("PATH")):
             continue
@@ -88,7 +93,7 @@ def solve(
     log: Path,
     on_progress: Callable[[str], None],
 ) -> None:
-    """Build an image for all its platforms into `request.output`; everything said stays in `log`.
+    """Build an image for all its platforms into `request.output`; all that is said stays in `log`.
 
     Raises `CompileError` with Go's own lines where Go failed, `ToolError` with
     BuildKit's where anything else did.
@@ -101,7 +106,7 @@ def solve(
     )
     files.write(log, vertices.text)
     if completed.code:
-        raise _failure(vertices, log)
+        raise _failure(request, vertices, log.relative_to(request.context))
 
 
 def _buildx(settings: BuildKit, request: Request) -> list[str]:
@@ -121,7 +126,16 @@ def _buildx(settings: BuildKit, request: Request) -> list[str]:
 
 
 def _buildctl(settings: BuildKit, request: Request) -> list[str]:
-    """Give the words after `buildctl`."""
+    """Give the words after `buildctl`, which takes the values of arguments as words too.
+
+    Raises `SettingsError` for a value with a login, since all users of a machine can read words.
+    """
+    for name, value in request.arguments.items():
+        if re.search(r"://[^/\s]*@", value):
+            raise SettingsError(
+                f"{name} holds a login, which buildctl would show to all users of this machine; "
+                "use buildx, or put the login into a netrc and set dockerfile.netrc"
+            )
     words = [f"--addr={settings.builder}"] if settings.builder else []
     words += ["build", "--progress=rawjson", "--frontend=dockerfile.v0", f"--output={_output(request)}"]
     words += [f"--local=context={request.context}", f"--local=dockerfile={request.dockerfile.parent}"]
@@ -150,14 +164,19 @@ def _logins(settings: BuildKit) -> list[str]:
     return [*(f"--secret={secret}" for secret in settings.secrets), *(f"--ssh={ssh}" for ssh in settings.ssh)]
 
 
-def _failure(vertices: Vertices, log: Path) -> GomabError:
+def _failure(request: Request, vertices: Vertices, log: Path) -> GomabError:
+    image = request.image
     failed = vertices.failed
     lines = failed.lines if failed else []
     if failed and "go mod download" in failed.name and "go build" not in failed.name:
         return CompileError(f"{explain_download(failed.output)}\nLog: {log}")
     if failed and "go build" in failed.name and lines:
+        # BuildKit leaves the platform out where there is only one.
+        platform = failed.platform or request.platforms[0]
         wanted = [line for line in lines if not line.startswith("#")][:20]
-        return CompileError(f"{failed.platform}: go build failed: " + "\n".join([*wanted, f"Log: {log}"]))
+        return CompileError(
+            "\n".join([f"{image} {platform}: go build failed: {wanted[0]}", *wanted[1:], f"Log: {log}"])
+        )
     words = "\n".join([*lines[-20:], *vertices.last_words]) or "it said nothing"
     cure = next((cure for said, cure in _CURES.items() if re.search(said, words)), "")
-    return ToolError("\n".join(filter(None, [f"BuildKit failed: {words}", cure, f"Log: {log}"])))
+    return ToolError("\n".join(filter(None, [f"{image}: BuildKit failed: {words}", cure, f"Log: {log}"])))

@@ -37,8 +37,16 @@ class Vertex:
     @property
     def platform(self) -> str:
         """What the step is for: `[linux/amd64->arm64 build 1/1]` is `linux/arm64`."""
-        match = re.match(r"\[(\w+)/\S*?(?:->(?:\w+/)?)?(\S+) ", self.name)
-        return f"{match[1]}/{match[2].rpartition('->')[2]}" if match else ""
+        match = re.match(r"\[(\w+)/(?:\S+->)?(\S+) ", self.name)
+        return f"{match[1]}/{match[2]}" if match else ""
+
+    @property
+    def shown(self) -> str:
+        """Give one short line for people."""
+        for command in ("go mod download", "go build"):
+            if command in self.name:
+                return f"{self.platform}: {command}" if self.platform else command
+        return self.name.partition("\n")[0][:_SHOWN]
 
 
 class Vertices:
@@ -71,8 +79,8 @@ class Vertices:
 
     @property
     def last_words(self) -> list[str]:
-        """What the client itself said, empty lines left out; a failure's reason is the last."""
-        return [line for line in self._other if line.strip()]
+        """What the client itself said of a failure: no empty lines, none of its own log."""
+        return [line for line in self._other if line.strip() and not line.startswith("time=")]
 
     @property
     def text(self) -> str:
@@ -86,7 +94,7 @@ class Vertices:
         vertex = self._vertices.setdefault(item["digest"], Vertex(item.get("name", "")))
         vertex.error = item.get("error") or vertex.error
         if item.get("started") and not item.get("completed") and not vertex.name.startswith("[internal]"):
-            self._on_progress(vertex.name.partition("\n")[0][:_SHOWN])
+            self._on_progress(vertex.shown)
 
     def _append(self, item: dict[str, Any]) -> None:
         try:

@@ -11,8 +11,7 @@ from gomab_tasks.generate.actions import keep_pins
 from gomab_tasks.generate.needs import Needs
 from gomab_tasks.generate.steps import Step
 from gomab_tasks.generate.yaml import Remarked, Value
-
-HEADING = "# Written by gomab from [tool.gomab] in pyproject.toml"
+from gomab_tasks.settings import HEADING
 
 Job = dict[str, Value]
 

@@ -2,10 +2,22 @@
 
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.quantity import Growth
-from gomab_tasks.settings.reader import read_settings
-from gomab_tasks.settings.schema import FileEntry, Go, Group, Image, Registries, Settings, Size, Smoke
+from gomab_tasks.settings.reader import HEADING, read_settings
+from gomab_tasks.settings.schema import (
+    SCRATCH,
+    FileEntry,
+    Go,
+    Group,
+    Image,
+    Registries,
+    Settings,
+    Size,
+    Smoke,
+)
 
 __all__ = [
+    "HEADING",
+    "SCRATCH",
     "BuildKit",
     "Dockerfile",
     "FileEntry",

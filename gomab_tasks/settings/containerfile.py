@@ -71,7 +71,10 @@ class BuildKit:
     secrets: tuple[str, ...] = key(
         Items(_ARGUMENT),
         [],
-        "Secrets, as for `--secret`: `id=netrc,src=/run/secrets/netrc`.",
+        "Secrets, as for `--secret`: `id=netrc,src=/run/secrets/netrc`. Without any, the secret `netrc` is "
+        "the user's own ~/.netrc.",
         also=("secret",),
     )
-    ssh: tuple[str, ...] = key(Items(_ARGUMENT), [], "SSH agents or keys, as for `--ssh`: `default`.")
+    ssh: tuple[str, ...] = key(
+        Items(_ARGUMENT), [], "SSH agents or keys, as for `--ssh`; without any, `default` where it is needed."
+    )

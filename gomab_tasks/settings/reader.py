@@ -16,6 +16,8 @@ from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, 
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
 FILE = "pyproject.toml"
+HEADING = f"# Written by gomab from [tool.gomab] in {FILE}"
+"""How every file begins that gomab wrote from the table and may replace."""
 _Partial = Mapping[str, Any]
 _ROOT_TABLES: Mapping[str, Callable[..., object]] = {
     "registry": Registries,

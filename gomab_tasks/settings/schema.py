@@ -33,6 +33,7 @@ TAG = Text("template", form.tag)
 TAG_PATTERN = Text("pattern", form.tag_pattern, example="v*")
 REGISTRY_HOST = Text("host", form.registry_host, pattern=form.HOST_PATTERN, example="registry.lan:5000")
 BASE = Text("string", form.base)
+SCRATCH = "scratch"
 USER = Text("string", form.user)
 PORT = Text("port", form.port, pattern=form.PORT_PATTERN, integers=True, example="8080")
 HTTP_PATH = Text("path", form.http_path, pattern=form.HTTP_PATH_PATTERN, example="/healthz")
@@ -133,7 +134,7 @@ class Image:
     )
     base: str = key(
         BASE,
-        "scratch",
+        SCRATCH,
         "What it is built upon: `scratch` or another image, best with its digest.",
         also=("from", "base-image"),
     )
@@ -242,7 +243,7 @@ class Smoke:
     args: tuple[str, ...] | None = optional(
         Items(STRING),
         "those of the image",
-        "Arguments for the entrypoint; `[]` for none. Without `path`, `args` or an `exit` above 0 an image has "
+        "Arguments for the entrypoint; `[]` for none. Without `path`, `args` or an `exit` above 0 there is "
         "no check.",
         also=("arguments", "command"),
     )
@@ -326,7 +327,7 @@ class Settings:
     engine: Literal["docker", "podman", "kind"] | None = optional(
         ENGINE,
         "whichever answers",
-        "Where `load` puts images, and where `smoke` tries them; with `kind`, `smoke` takes Docker or Podman.",
+        "Where `load` puts images, and `smoke` tries them; with `kind`, `smoke` takes Docker or Podman.",
     )
     registry: Registries = table(  # noqa: RUF009 - a dataclass field
         Registries, "How registries are reached.", also=("registries",)

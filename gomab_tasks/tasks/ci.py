@@ -60,14 +60,14 @@ def workflow(
     """
     from gomab_tasks.generate.committed import check_files, write_files
     from gomab_tasks.generate.needs import find_needs
-    from gomab_tasks.generate.workflow import HEADING, WorkflowResult, workflow_path, write_workflow
+    from gomab_tasks.generate.workflow import WorkflowResult, workflow_path, write_workflow
 
     needs = find_needs(project)
     path = workflow_path(project.root, needs)
     committed = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     text = write_workflow(needs, committed, matrix=matrix)
     if write:
-        write_files({path: text}, HEADING)
+        write_files({path: text})
     if check:
         options = "workflow --matrix --write" if matrix else "workflow --write"
         check_files({path: text}, path.parents[2], project.type(options))

@@ -1,4 +1,7 @@
-"""The way from checked images to registries, in the pieces that tasks share."""
+"""The way from checked images to registries, in the pieces that tasks share.
+
+What most pushes do without is imported where it is needed: Python's start is most of a push.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,7 @@ from contextlib import ExitStack
 
 from gomab_tasks import github
 from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded
-from gomab_tasks.collect import collect, record_artifact
-from gomab_tasks.destinations import find_targets
+from gomab_tasks.destinations import Target, find_targets
 from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.plan import Selection, select
 from gomab_tasks.project import Project
@@ -21,9 +23,8 @@ from gomab_tasks.publish import (
 )
 from gomab_tasks.record import ImageRecord, read_records
 from gomab_tasks.registries import Registries
+from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
-from gomab_tasks.sbom.documents import FORMATS, read_contents
-from gomab_tasks.smoke.outcome import require_smoked
 
 
 def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:
@@ -53,13 +54,20 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
             if built := joined.get(target.image):
                 pushed.append(publish(project, client, target, built, _documents(project, built)))
             else:
-                pushed += [
-                    publish_platform(project, client, target, record, [record_artifact(record)])
-                    for record in apart[target.image]
-                ]
+                pushed += _publish_apart(project, client, target, apart[target.image])
     result = PushResult(tuple(pushed))
     _tell_ci(project, result)
     return result
+
+
+def _publish_apart(
+    project: Project, client: Client, target: Target, records: Sequence[ImageRecord]
+) -> list[Published]:
+    from gomab_tasks.collect import record_artifact
+
+    return [
+        publish_platform(project, client, target, record, [record_artifact(record)]) for record in records
+    ]
 
 
 def collect_platforms(project: Project, references: Sequence[str]) -> None:
@@ -67,6 +75,8 @@ def collect_platforms(project: Project, references: Sequence[str]) -> None:
 
     Raises what `collect` does.
     """
+    from gomab_tasks.collect import collect
+
     with Registries(project) as registries:
         for reference in references:
             collect(project, registries, reference)
@@ -75,6 +85,8 @@ def collect_platforms(project: Project, references: Sequence[str]) -> None:
 def _require_ready(project: Project, built: Built, selection: Selection) -> None:
     require_whole(project, built, selection)
     if built.group.smoke.required:
+        from gomab_tasks.smoke.outcome import require_smoked
+
         require_smoked(project, built.name, [image.manifest for image in built.platforms])
 
 
@@ -82,6 +94,8 @@ def _documents(project: Project, built: Built) -> list[Artifact]:
     """Give what is attached to each platform: bills of materials, where the table asks for them."""
     if not built.group.image.sbom:
         return []
+    from gomab_tasks.sbom.documents import FORMATS, read_contents
+
     records = {record.manifest: record for _, record in read_records(project.out, built.name)}
     missing = [str(image.platform) for image in built.platforms if image.manifest.digest not in records]
     if missing:

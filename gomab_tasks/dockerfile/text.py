@@ -1,0 +1,191 @@
+"""Put the stages together into one Dockerfile, and say what its context leaves out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gomab_tasks.dockerfile import stages, words
+from gomab_tasks.dockerfile.root import root_stages
+from gomab_tasks.facts import Facts
+from gomab_tasks.golang.compile import Flags
+from gomab_tasks.golang.requirements import Requirements, read_requirements
+from gomab_tasks.golang.toolchain import Toolchain
+from gomab_tasks.plan import ImagePlan, share_builds
+from gomab_tasks.project import Project
+from gomab_tasks.settings import HEADING
+
+# Names that mean something to Docker, or that the stages here have.
+_TAKEN = re.compile(r"(context|scratch|go|source|(build|files|root)(-.*)?|[^a-z].*)")
+
+_LEFT_OUT = (".nox", ".tox", ".venv", "**/__pycache__")
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileText:
+    """Hold a Dockerfile, and how it is built.
+
+    Attributes:
+        ignored: the text of FILE.dockerignore.
+        targets: image -> the stage that makes it.
+        roots: image -> the stage below it, which a build context may replace.
+        fields: of templates, whose values the build arguments carry.
+    """
+
+    text: str
+    ignored: str
+    targets: Mapping[str, str]
+    roots: Mapping[str, str]
+    fields: tuple[str, ...]
+
+
+def write_text(
+    project: Project, facts: Facts, images: Sequence[ImagePlan], toolchain: Toolchain
+) -> DockerfileText:
+    """Write the Dockerfile of all images, each a stage; the first image's is the last.
+
+    A build without `--target` makes the last stage, so the first image.
+
+    Args:
+        toolchain: decides like for `go build` which flags fit to the user's own.
+
+    Raises `SettingsError` for what a Dockerfile cannot do.
+    """
+    requirements = read_requirements(project.processes, facts.toolchain, facts.module)
+    sources = stages.Sources(
+        root=project.root,
+        module=facts.module.folder.resolve(),
+        cache=facts.module.path or next(one.module for one in requirements if one.module),
+        vendored=facts.module.vendored,
+        requirements=requirements,
+    )
+    compiles = _compiles(images)
+    roots, root_parts = _roots(images, project.root)
+    targets = {image.name: _target(image.name) for image in images}
+    fields = _fields(images, compiles)
+    parts = [
+        _heading(project, images, targets, fields),
+        _go_part(project, requirements, facts),
+        _source_part(project, sources),
+        *_build_parts(compiles, sources, toolchain),
+        *root_parts,
+        *reversed([_image_part(image, targets, roots, compiles) for image in images]),
+    ]
+    return DockerfileText(
+        text="\n\n".join("\n".join(part) for part in parts) + "\n",
+        ignored=_ignored(project, images),
+        targets=targets,
+        roots=roots,
+        fields=fields,
+    )
+
+
+def _heading(
+    project: Project, images: Sequence[ImagePlan], targets: Mapping[str, str], fields: Sequence[str]
+) -> list[str]:
+    """Say who wrote the file, and how each image is built."""
+    settings = project.settings.dockerfile
+    options = [f"--build-arg {words.argument_name(field)}=…" for field in fields]
+    options += ["--secret id=netrc,src=$HOME/.netrc"] if settings.netrc else []
+    options += ["--ssh default"] if settings.ssh else []
+    options += [] if settings.file == "Dockerfile" else [f"--file {settings.file}"]
+    lines = [f"{HEADING}: change that, and run its task `dockerfile --write` again.", "#"]
+    lines.append(" ".join(["#     docker buildx build", _platforms(images[0]), *options, "."]))
+    if len(images) > 1:
+        lines += ["#", f"# That makes {images[0].name}. The others, with the same options and"]
+        lines += [f"#     {_platforms(image)} --target {targets[image.name]}" for image in images[1:]]
+    return [*([f"# syntax={settings.syntax}"] if settings.syntax else []), *lines]
+
+
+def _platforms(image: ImagePlan) -> str:
+    return f"--platform {','.join(map(str, image.table))}"
+
+
+def _go_part(project: Project, requirements: Sequence[Requirements], facts: Facts) -> list[str]:
+    settings = project.settings.dockerfile
+    has_version = "@" in settings.go_image or ":" in settings.go_image.rpartition("/")[2]
+    version = requirements[0].toolchain or facts.toolchain.version
+    image = settings.go_image if has_version else f"{settings.go_image}:{version}"
+    return [
+        "# Go runs on the machine's own platform and cross-compiles: nothing is emulated.",
+        *stages.go_stage(settings, image),
+    ]
+
+
+def _source_part(project: Project, sources: stages.Sources) -> list[str]:
+    how = "lie in vendor/" if sources.vendored else "are downloaded once, for all platforms"
+    return [f"# Modules {how}.", *stages.source_stage(sources, project.settings.dockerfile)]
+
+
+def _compiles(images: Sequence[ImagePlan]) -> dict[str, stages.Compile]:
+    """Give each image's `go build`, with marks where templates have fields."""
+    marked = {image.name: _marked(image) for image in images}
+    flags = {name: flags for name, (flags, _) in marked.items()}
+    found: dict[str, stages.Compile] = {}
+    for name, members in share_builds("build", images, flags).items():
+        mains = tuple({main.name: main for image in members for main in image.mains}.values())
+        compiled = stages.Compile(name.replace("+", "-"), mains, *marked[members[0].name])
+        found |= {image.name: compiled for image in members}
+    return found
+
+
+def _marked(image: ImagePlan) -> tuple[Flags, tuple[str, ...]]:
+    go = image.group.go
+    fields: dict[str, None] = {}
+    variables = {name: words.mark_fields(value, image.name, fields) for name, value in go.variables.items()}
+    return Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp), tuple(fields)
+
+
+def _build_parts(
+    compiles: Mapping[str, stages.Compile], sources: stages.Sources, toolchain: Toolchain
+) -> Iterator[list[str]]:
+    comment = ["# One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64."]
+    for compiled in {compiled.stage: compiled for compiled in compiles.values()}.values():
+        yield [*comment, *stages.build_stage(compiled, sources.cache, toolchain)]
+        comment = []
+
+
+def _roots(images: Sequence[ImagePlan], folder: Path) -> tuple[dict[str, str], list[list[str]]]:
+    """Name the stage below each image, and write each once: many images have the same."""
+    names: dict[tuple[str, ...], str] = {}
+    parts: list[list[str]] = []
+    roots = {}
+    for image in images:
+        key = tuple(root_stages(image.group.image, folder, "root"))
+        if key not in names:
+            names[key] = f"root-{image.name}" if names else "root"
+            comment = f"# All but the programs; a build context may replace `{names[key]}`, as gomab's do."
+            parts.append([comment, *root_stages(image.group.image, folder, names[key])])
+        roots[image.name] = names[key]
+    return roots, parts
+
+
+def _image_part(
+    image: ImagePlan,
+    targets: Mapping[str, str],
+    roots: Mapping[str, str],
+    compiles: Mapping[str, stages.Compile],
+) -> list[str]:
+    return stages.image_stage(image, targets[image.name], roots[image.name], compiles[image.name].stage)
+
+
+def _target(name: str) -> str:
+    return f"image-{name}" if _TAKEN.fullmatch(name) else name
+
+
+def _fields(images: Sequence[ImagePlan], compiles: Mapping[str, stages.Compile]) -> tuple[str, ...]:
+    fields: dict[str, None] = {field: None for one in compiles.values() for field in one.fields}
+    for image in images:
+        for value in image.group.image.labels.values():
+            words.mark_fields(value, image.name, fields)
+    return tuple(fields)
+
+
+def _ignored(project: Project, images: Sequence[ImagePlan]) -> str:
+    """Leave out what no program is made of; not a word about code, for Go may embed any file."""
+    file = project.settings.dockerfile.file
+    stamped = any(image.group.go.vcs_stamp for image in images)
+    lines = [project.settings.out, file, f"{file}.dockerignore", *_LEFT_OUT, *([] if stamped else [".git"])]
+    return "\n".join([f"{HEADING}.", *lines, ""])

@@ -1,0 +1,41 @@
+"""Write the Dockerfile for those who build with BuildKit."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from gomab_tasks.tasks.options import Option
+
+if TYPE_CHECKING:
+    from gomab_tasks.project import Project
+    from gomab_tasks.results import DockerfileResult
+
+
+def dockerfile(
+    project: "Project",
+    *,
+    write: Annotated[bool, Option("write it and its .dockerignore into the project")] = False,
+    check: Annotated[bool, Option("fail when the committed one is not what the table says")] = False,
+) -> "DockerfileResult":
+    """Show the cross-compiling Dockerfile of all images, write it, or check it.
+
+    It works with any BuildKit, without gomab. Each image is a stage for
+    `--target`; the first one is made without.
+    """
+    from dataclasses import replace
+
+    from gomab_tasks.dockerfile.text import write_text
+    from gomab_tasks.facts import read_facts
+    from gomab_tasks.generate.committed import check_files, write_files
+    from gomab_tasks.plan import plan_images, select
+    from gomab_tasks.results import DockerfileResult
+
+    facts = read_facts(project)
+    images = plan_images(project.settings, facts, select((), project.settings))
+    # A committed file depends on nobody's own Go variables.
+    made = write_text(project, facts, images, replace(facts.toolchain, env={}))
+    file = project.settings.dockerfile.file
+    texts = {project.root / file: made.text, project.root / f"{file}.dockerignore": made.ignored}
+    if write:
+        write_files(texts)
+    if check:
+        check_files(texts, project.root, project.type("dockerfile --write"))
+    return DockerfileResult(file, made.text, made.ignored, written=write, checked=check)

@@ -1,0 +1,214 @@
+"""The task `dockerfile`: its text, and the committed file. Builds are in tests/buildkit."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.project import open_project
+from gomab_tasks.results import DockerfileResult
+from gomab_tasks.tasks.dockerfiles import dockerfile
+
+Golden = Callable[[str, bytes], None]
+Make = Callable[[Path], DockerfileResult]
+Module = Callable[[str], Path]
+ToolFactory = Callable[[str], Path]
+
+MODULES = ("hello", "two-mains", "fetched", "vendored", "workspace", "replaced", "subfolder")
+PIN = f"@sha256:{'5' * 64}"
+
+
+@pytest.fixture
+def everything(module: Module) -> Path:
+    """Give the module `two-mains` with a long table."""
+    root = module("two-mains")
+    shutil.copy(Path(__file__).parent / "everything.toml", root / "pyproject.toml")
+    return root
+
+
+@pytest.fixture
+def make() -> Make:
+    """Make the Dockerfile of a folder."""
+    return lambda root: dockerfile(open_project(root))
+
+
+def _compare(made: DockerfileResult, name: str, golden: Golden) -> None:
+    golden(f"{name}.Dockerfile", made.dockerfile.removesuffix("\n").encode())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_kind_of_module(name: str, module: Module, make: Make, golden: Golden) -> None:
+    """Whatever the module looks like, only what names its modules comes before the download."""
+    _compare(make(module(name)), name, golden)
+
+
+def test_every_setting(everything: Path, make: Make, golden: Golden) -> None:
+    """Three images, two of them with flags or files of their own, and words that need quotes."""
+    _compare(make(everything), "everything", golden)
+
+
+def test_the_context_leaves_out_what_is_no_code(module: Module, make: Make) -> None:
+    """The output folder, git's and Python's own; nothing that Go may embed."""
+    lines = make(module("hello")).dockerignore.splitlines()
+    assert lines[1:] == [
+        "build/gomab",
+        "Dockerfile",
+        "Dockerfile.dockerignore",
+        ".nox",
+        ".tox",
+        ".venv",
+        "**/__pycache__",
+        ".git",
+    ]
+
+
+def test_a_stamp_needs_the_repository(everything: Path, make: Make) -> None:
+    """With `vcs-stamp` git's folder is part of the context."""
+    assert ".git" not in make(everything).dockerignore.splitlines()
+
+
+@pytest.mark.parametrize("name", [*MODULES, "everything"])
+def test_hadolint_finds_nothing(name: str, tool: ToolFactory) -> None:
+    """The linter has no remark, informational ones included."""
+    file = Path(__file__).parent / "golden" / f"{name}.Dockerfile"
+    argv: list[str | Path] = [tool("hadolint"), "--no-color", file]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("go_mod", "tag"),
+    [
+        ("go 1.21\n", "golang:1.21"),
+        ("go 1.21.3\n", "golang:1.21.3"),
+        ("go 1.21\n\ntoolchain go1.22.5\n", "golang:1.22.5"),
+        ("go 1.21\n\ntoolchain go1.22.5-acme\n", "golang:1.21"),
+    ],
+)
+def test_the_go_image_has_the_version_of_go_mod(go_mod: str, tag: str, module: Module, make: Make) -> None:
+    """The toolchain line comes first; one of somebody's own says nothing about images."""
+    root = module("hello")
+    (root / "go.mod").write_text(f"module example.com/hello\n\n{go_mod}")
+    assert f"FROM --platform=$BUILDPLATFORM {tag} AS go\n" in make(root).dockerfile
+
+
+@pytest.mark.parametrize(
+    ("image", "written"),
+    [
+        ("registry.lan:5000/acme/go", "registry.lan:5000/acme/go:1.21"),
+        ("golang:1.26-alpine", "golang:1.26-alpine"),
+        (f"golang{PIN}", f"golang{PIN}"),
+    ],
+)
+def test_an_own_go_image(image: str, written: str, module: Module, make: Make) -> None:
+    """Another registry gets the version too, unless the table names a tag or digest."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(f"[tool.gomab]\ndockerfile.go-image = '{image}'\n")
+    assert f"$BUILDPLATFORM {written} AS go\n" in make(root).dockerfile
+
+
+def test_go_variables_of_the_user_leave_no_trace(
+    module: Module, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A committed file is the same whoever writes it."""
+    root = module("hello")
+    before = make(root)
+    monkeypatch.setenv("GOFLAGS", "-gcflags=all=-N")
+    monkeypatch.setenv("GOPRIVATE", "example.com")
+    assert make(root) == before
+
+
+def test_write_then_check(module: Module, make: Make) -> None:
+    """What was written is what the table says, until the table says something else."""
+    root = module("hello")
+    assert dockerfile(open_project(root), write=True).written
+    assert dockerfile(open_project(root), check=True).checked
+    assert (root / "Dockerfile").read_text() == make(root).dockerfile
+    (root / "pyproject.toml").write_text("[tool.gomab.image]\nworkdir = '/srv'\n")
+    with pytest.raises(VerificationError) as raised:
+        dockerfile(open_project(root), check=True)
+    lines = str(raised.value).splitlines()
+    assert lines[0] == "Dockerfile: is not what the table says"
+    assert {"-WORKDIR /app", "+WORKDIR /srv"} <= set(lines)
+    assert lines[-1] == "write it anew: gomab dockerfile --write"
+
+
+def test_check_without_a_committed_file(module: Module) -> None:
+    """A missing file is said to be missing, with the whole of it."""
+    with pytest.raises(VerificationError, match=r"(?m)^Dockerfile: is missing$"):
+        dockerfile(open_project(module("hello")), check=True)
+
+
+def test_pins_belong_to_bots(module: Module) -> None:
+    """A digest in the committed file makes no difference, and stays when the file is written anew."""
+    root = module("hello")
+    dockerfile(open_project(root), write=True)
+    path = root / "Dockerfile"
+    path.write_text(path.read_text().replace("golang:1.21 ", f"golang:1.21{PIN} "))
+    dockerfile(open_project(root), check=True)
+    (root / "pyproject.toml").write_text("[tool.gomab.image]\nworkdir = '/srv'\n")
+    dockerfile(open_project(root), write=True)
+    assert f"golang:1.21{PIN} AS go" in path.read_text()
+    assert "WORKDIR /srv" in path.read_text()
+
+
+def test_a_pin_of_another_version_goes(module: Module) -> None:
+    """The digest of golang:1.21 says nothing about golang:1.22."""
+    root = module("hello")
+    dockerfile(open_project(root), write=True)
+    path = root / "Dockerfile"
+    path.write_text(path.read_text().replace("golang:1.21 ", f"golang:1.21{PIN} "))
+    (root / "go.mod").write_text("module example.com/hello\n\ngo 1.22\n")
+    dockerfile(open_project(root), write=True)
+    assert "golang:1.22 AS go" in path.read_text()
+
+
+def test_a_file_of_ones_own_is_not_replaced(module: Module) -> None:
+    """Nor is anything else written then."""
+    root = module("hello")
+    (root / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(SettingsError, match="Dockerfile: was not written by gomab"):
+        dockerfile(open_project(root), write=True)
+    assert (root / "Dockerfile").read_text() == "FROM scratch\n"
+    assert not (root / "Dockerfile.dockerignore").exists()
+
+
+def test_another_file(module: Module) -> None:
+    """`file` moves both, and the command in the heading names it."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("[tool.gomab.dockerfile]\nfile = 'docker/go.Dockerfile'\n")
+    dockerfile(open_project(root), write=True)
+    assert "--file docker/go.Dockerfile" in (root / "docker" / "go.Dockerfile").read_text()
+    assert "docker/go.Dockerfile\n" in (root / "docker" / "go.Dockerfile.dockerignore").read_text()
+
+
+def test_code_outside_of_the_context(module: Module) -> None:
+    """A replaced module beside pyproject.toml's folder cannot be copied, and that is said."""
+    root = module("replaced")
+    (root / "pyproject.toml").rename(root / "app" / "pyproject.toml")
+    (root / "app" / "pyproject.toml").write_text("[tool.gomab]\n")
+    with pytest.raises(SettingsError, match=r"\.\./lib/go\.mod lies outside of the folder of pyproject"):
+        dockerfile(open_project(root / "app"))
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("[tool.gomab.image]\nlabels = { note = 'a\\nb' }", "image.labels.note holds a line break"),
+        ("[tool.gomab.image]\nlabels = { note = 'a\\u2028b' }", "image.labels.note holds a line break"),
+        ("[tool.gomab.image]\nenv = { NOTE = 'a\\nb' }", "image.env.NOTE holds a line break"),
+        ("[tool.gomab.image]\nworkdir = '/srv/$x'", r"image.workdir: '/srv/\$x' has one of"),
+        ("[tool.gomab.image]\nfiles = [{ from = 'a*', to = '/a' }]", r"image.files: 'a\*' has one of"),
+    ],
+)
+def test_what_a_dockerfile_cannot_say(table: str, problem: str, module: Module, make: Make) -> None:
+    """A line break or a pattern would become something else."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(table.replace("'", '"') + "\n")
+    with pytest.raises(SettingsError, match=problem):
+        make(root)
