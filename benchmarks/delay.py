@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.servers import free_address, wait_for
 
@@ -28,10 +29,7 @@ class Traffic:
 
 
 class Delay:
-    """Be a proxy in a process of its own, before one server.
-
-    A new connection costs no further round trip: the system accepts it at once.
-    """
+    """Be a proxy in a process of its own, before one server."""
 
     def __init__(self, server: str, seconds: float) -> None:
         """Take the server's HOST:PORT, and for how long bytes are held back each way."""
@@ -46,7 +44,7 @@ class Delay:
     @property
     def traffic(self) -> Traffic:
         """What has come through since the last reset."""
-        return Traffic(*self._counts)
+        return Traffic(*self._counts[:])
 
     def start(self) -> None:
         """Begin to listen."""
@@ -64,9 +62,12 @@ class Delay:
     async def _serve(self, server: str, seconds: float) -> None:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             server_host, server_port = server.split(":")
+            # The system accepts at once; on a network, connecting takes a round trip.
+            ready = asyncio.get_running_loop().time() + 2 * seconds
             there, back = await asyncio.open_connection(server_host, int(server_port), limit=_PIECE)
             await asyncio.gather(
-                _pass(reader, back, seconds, self._count), _pass(there, writer, seconds, lambda _: None)
+                _pass(reader, back, partial(_due, ready, seconds), self._count),
+                _pass(there, writer, partial(_due, ready, seconds), lambda _: None),
             )
 
         host, port = self.address.split(":")
@@ -83,10 +84,10 @@ class Delay:
 async def _pass(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    seconds: float,
+    due: Callable[[float], float],
     note: Callable[[bytes], None],
 ) -> None:
-    """Hand on every piece as long after it came as the delay says, however many there are."""
+    """Hand on every piece when it is due, however many there are on their way."""
     clock = asyncio.get_running_loop().time
     pieces: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
@@ -98,15 +99,19 @@ async def _pass(
             except ConnectionError:
                 piece = b""
             note(piece)
-            pieces.put_nowait((clock() + seconds, piece))
+            pieces.put_nowait((due(clock()), piece))
 
     taking = asyncio.create_task(take())
-    while (due := await pieces.get())[1]:
-        await asyncio.sleep(due[0] - clock())
-        writer.write(due[1])
+    while (waiting := await pieces.get())[1]:
+        await asyncio.sleep(waiting[0] - clock())
+        writer.write(waiting[1])
         await writer.drain()
     await taking
     writer.close()
+
+
+def _due(ready: float, seconds: float, came: float) -> float:
+    return max(came, ready) + seconds
 
 
 @contextmanager

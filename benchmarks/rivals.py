@@ -84,12 +84,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Hold one number that is compared with nothing but a target, the largest wanted."""
+    """Hold one number that is compared with nothing but a target, the largest wanted, if there is one."""
 
     name: str
     value: float
     unit: str
-    target: float
+    target: float | None = None
 
 
 def compare(rivals: Sequence[Rival], runs: int, warm_ups: int = 0) -> dict[str, list[Timing]]:
@@ -186,8 +186,12 @@ def _ratio(comparison: Comparison, name: str) -> str:
 def figure_table(figures: Sequence[Figure]) -> str:
     """Write single figures as a Markdown table, each beside its target."""
     rows = [("what", "median", "target"), ("---", "--:", "--:")]
-    rows += [(one.name, f"{one.value:.3g} {one.unit}", f"{one.target:g} {one.unit}") for one in figures]
+    rows += [(one.name, _amount(one.value, one.unit), _amount(one.target, one.unit)) for one in figures]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _amount(value: float | None, unit: str) -> str:
+    return "-" if value is None else f"{value:.3g} {unit}".strip()
 
 
 def write_json(path: Path, comparisons: Sequence[Comparison], figures: Sequence[Figure]) -> None:

@@ -65,11 +65,17 @@ def find_targets(
     return targets
 
 
-def remember(project: Project, image: str, repository: Repository) -> None:
-    """Note where blobs of an image were sent, so that another repository can mount them."""
-    path = _memory(project, image)
-    before = [other for other in _remembered(project, image) if other != str(repository)]
-    files.write(path, msgspec.json.encode([str(repository), *before][:_REMEMBERED]))
+def remember(project: Project, image: str, repository: Repository, digest: str) -> None:
+    """Note what was sent where, for `has_gone`, and so that another repository can mount its blobs."""
+    before = _remembered(project, image)
+    before.pop(str(repository), None)
+    last = dict([(str(repository), digest), *before.items()][:_REMEMBERED])
+    files.write(_memory(project, image), msgspec.json.encode(last))
+
+
+def has_gone(project: Project, image: str, repository: Repository, digest: str) -> bool:
+    """Tell whether just that was the last that was sent there; the registry may have lost it since."""
+    return _remembered(project, image).get(str(repository)) == digest
 
 
 def _meant(names: Sequence[str], repository: str) -> Sequence[str]:
@@ -113,9 +119,9 @@ def _memory(project: Project, image: str) -> Path:
     return project.out / "pushed" / f"{image}.json"
 
 
-def _remembered(project: Project, image: str) -> list[str]:
-    """Give the repositories that an image went to, the last first; a damaged note is none."""
+def _remembered(project: Project, image: str) -> dict[str, str]:
+    """Give the repositories that an image went to, the last first, and its digest; a damaged note is none."""
     try:
-        return msgspec.json.decode(_memory(project, image).read_bytes(), type=list[str])
+        return msgspec.json.decode(_memory(project, image).read_bytes(), type=dict[str, str])
     except (OSError, msgspec.MsgspecError):
-        return []
+        return {}

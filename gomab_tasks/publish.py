@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from gomab_tasks import files
 from gomab_tasks.built import Built
-from gomab_tasks.destinations import Target, remember
+from gomab_tasks.destinations import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
 from gomab_tasks.plan import Selection
@@ -18,7 +19,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.record import ImageRecord, image_lock, layout_folder
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
-from gomab_tasks.registry.transfer import Pushed, push, push_content, read_content
+from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from gomab_tasks.units import columns
 
 
@@ -77,15 +78,10 @@ def publish(
 
     Raises what `registry.transfer.push` does.
     """
-    pushed = push(
-        client,
-        built.layout,
-        replace(target.destination, artifacts=tuple(artifacts)),
-        known={layer.descriptor.digest: layer for image in built.platforms for layer in image.layers},
-        emit=project.emit,
-        image=target.image,
-    )
-    remember(project, target.image, pushed.repository)
+    with step(project.emit, "push", target.image) as running:
+        content = read_content(built.layout, built.index)
+        pushed = push(client, content, _destination(project, target, built.index, artifacts), running)
+    remember(project, target.image, pushed.repository, pushed.digest)
     return published(target.image, pushed, built.platforms, artifacts)
 
 
@@ -107,11 +103,17 @@ def publish_platform(
         files.locked(lock, project.processes.check, shared=True),
     ):
         image = verify_image(layout, record.descriptor, Platform.parse(record.platform))
-        destination = replace(target.destination, artifacts=tuple(artifacts))
-        pushed = push_content(client, read_content(layout, image.manifest), destination)
-        running.result = pushed.digest
-    remember(project, target.image, pushed.repository)
+        content = read_content(layout, image.manifest)
+        pushed = push(client, content, _destination(project, target, image.manifest, artifacts), running)
+    remember(project, target.image, pushed.repository, pushed.digest)
     return published(target.image, pushed, [image], artifacts)
+
+
+def _destination(
+    project: Project, target: Target, root: Descriptor, artifacts: Sequence[Artifact]
+) -> Destination:
+    is_new = not has_gone(project, target.image, target.destination.repository, root.digest)
+    return replace(target.destination, artifacts=tuple(artifacts), is_new=is_new)
 
 
 def published(

@@ -14,6 +14,7 @@ from gomab_tasks.errors import NotMeasurableError, RegistryError, SettingsError,
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import push
 from gomab_tasks.tasks.images import image, images
+from tests.registry.server import serving
 
 Module = Callable[[str], Path]
 Tool = Callable[[str], Path]
@@ -119,18 +120,43 @@ def test_platforms_go_alone_by_digest(module: Module, place: str, tool: Tool) ->
 
 
 def test_push_never_builds(module: Module, place: str) -> None:
-    """Without images there is nothing to push, and a damaged one is refused before a byte is sent."""
-    root = module("hello")
+    """Without images there is nothing to push."""
     with pytest.raises(NotMeasurableError, match="build them: gomab images"):
-        push(open_project(root), repository=f"{place}/hello")
-    images(open_project(root))
-    blobs = root / "build/gomab/images/hello/blobs/sha256"
+        push(open_project(module("hello")), repository=f"{place}/hello")
+
+
+def test_nothing_is_asked_before_all_is_checked(two: Path) -> None:
+    """With one image damaged, not even a question about the other reaches the registry."""
+    blobs = two / "build/gomab/images/worker/blobs/sha256"
     largest = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
     content[-1] ^= 1
     largest.write_bytes(content)
-    with pytest.raises(VerificationError, match=largest.name):
-        push(open_project(root), repository=f"{place}/hello", tag=("v1",))
+    with serving() as strict:
+        with pytest.raises(VerificationError, match=largest.name):
+            push(open_project(two), repository=f"{strict.address}/{{image}}", tag=("v1",))
+        assert not strict.log
+
+
+def test_what_was_sent_before_is_asked_for_first(module: Module) -> None:
+    """A repeated push asks for the index and the tag, unless the registry has lost them since."""
+    root = module("hello")
+    images(open_project(root))
+
+    def log() -> list[str]:
+        strict.log.clear()
+        push(open_project(root), repository=f"{strict.address}/hello", tag=("v1",))
+        return [line.split()[0] for line in strict.log]
+
+    with serving() as strict:
+        assert log()[:7] == ["HEAD"] * 7
+        assert log() == ["HEAD"] * 2
+        strict.manifests.clear()
+        strict.blobs.clear()
+        strict.tags.clear()
+        assert log().count("PUT") == 5 + 3
+        images(open_project(root, settings={"image": {"args": ["other"]}}))
+        assert log()[:7] == ["HEAD"] * 7
 
 
 def test_missing_values_name_the_cure(module: Module) -> None:
@@ -201,7 +227,7 @@ def test_platforms_of_two_machines_join_through_a_registry(
     """Each machine pushes its platform; a third one joins them by digest, as if it had built them."""
     root = module("hello")
     whole = images(open_project(root)).images[0].digest
-    references = []
+    references: list[str] = []
     for arch in ("amd64", "arm64"):
         machine = Path(shutil.copytree(root, tmp_path / arch, ignore=shutil.ignore_patterns("build")))
         image(open_project(machine), arch=(arch,))

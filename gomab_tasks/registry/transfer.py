@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TypeVar
 
 from gomab_tasks.errors import RegistryError
-from gomab_tasks.oci.descriptor import INDEX, Descriptor, Layer
+from gomab_tasks.oci.descriptor import INDEX, Descriptor
 from gomab_tasks.oci.image import Index, Manifest
 from gomab_tasks.oci.layout import Layout, blob_name
-from gomab_tasks.oci.verify import verify_layout
 from gomab_tasks.parallel import run_all
-from gomab_tasks.progress.events import Emit, Step, silent, step
+from gomab_tasks.progress.events import Step, silent
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.message import Upload
 from gomab_tasks.registry.meter import Meter
@@ -67,6 +66,8 @@ class Destination:
         mounts: names of repositories of the same registry that may have blobs of the image.
         immutable_tags: patterns (fnmatch) of tags that must never move.
         artifacts: what is attached before a tag is set, such as bills of materials.
+        is_new: the image was hardly sent there before: all is looked for at once, which
+            takes a round trip less where it is not there, and more requests where it is.
     """
 
     repository: Repository
@@ -74,6 +75,7 @@ class Destination:
     mounts: tuple[str, ...] = ()
     immutable_tags: tuple[str, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
+    is_new: bool = False
 
     def __post_init__(self) -> None:
         """Raise `SettingsError` for what is no tag: it would stand in addresses."""
@@ -85,35 +87,18 @@ class Destination:
         return any(fnmatchcase(tag, pattern) for pattern in self.immutable_tags)
 
 
-def push(
-    client: Client,
-    layout: Layout,
-    destination: Destination,
-    *,
-    known: Mapping[str, Layer] | None = None,
-    emit: Emit = silent,
-    image: str = "",
-) -> Pushed:
-    """Check a layout, then push its index with all that it leads to; tags are set last.
+def push(client: Client, content: Content, destination: Destination, running: Step | None = None) -> Pushed:
+    """Push a manifest or index that was checked, with all that it leads to; tags are set last.
 
     Args:
-        known: see `verify_layout`; without it every layer is decompressed first.
-        image: what progress is shown for.
+        running: shows how far it is, and gets the outcome as its result.
 
-    Raises `VerificationError` for a layout that is not whole, and
-    `RegistryError`; for a tag that must not move before anything is sent.
+    Raises `RegistryError`; for a tag that must not move before anything is sent.
     """
-    with step(emit, "push", image or str(destination.repository)) as running:
-        verify_layout(layout, known)
-        content = read_content(layout, layout.read_index()[0])
-        pushed = _Push(client, content, destination, running).run()
-        running.result = _summary(pushed)
+    running = running or Step(silent, "push", "", "")
+    pushed = _Push(client, content, destination, running).run()
+    running.result = _summary(pushed)
     return pushed
-
-
-def push_content(client: Client, content: Content, destination: Destination) -> Pushed:
-    """Push a manifest or index that was checked, with all that it leads to."""
-    return _Push(client, content, destination, Step(silent, "push", "", "")).run()
 
 
 def read_content(layout: Layout, root: Descriptor) -> Content:
@@ -146,9 +131,7 @@ class _Push:
 
     def run(self) -> Pushed:
         root = self._content.root
-        self._client.warm(self._repository)
-        is_there = self._client.find_digest(self._repository, root.digest) is not None
-        missing, moving = self._look(is_there=is_there)
+        is_there, missing, moving = self._look()
         self._meter.total = sum(blob.size for blob in missing)
         sent = self._side_by_side([partial(self._send, blob) for blob in missing])
         if not is_there:
@@ -166,23 +149,30 @@ class _Push:
             sum(blob.size for blob, was_sent in zip(missing, sent, strict=True) if was_sent),
         )
 
-    def _look(self, *, is_there: bool) -> tuple[list[Descriptor], list[str]]:
-        """Find which blobs are missing and which tags point elsewhere, all at once."""
-        blobs = () if is_there else self._content.blobs
-        tags = self._destination.tags
-        find = partial(self._client.find_digest, self._repository)
-        found = self._side_by_side(
-            [
-                *(partial(find, tag) for tag in tags),
-                *(partial(self._lacks, blob) for blob in blobs),
-            ]
-        )
-        digests, lacking = found[: len(tags)], found[len(tags) :]
-        moving = [tag for tag, digest in zip(tags, digests, strict=True) if self._must_move(tag, digest)]
-        return [blob for blob, lacks in zip(blobs, lacking, strict=True) if lacks], moving
+    def _look(self) -> tuple[bool, list[Descriptor], list[str]]:
+        """Find whether the root is there, which blobs are missing and which tags must move."""
+        root, tags, blobs = self._content.root.digest, self._destination.tags, self._content.blobs
+        if self._destination.is_new:
+            there = self._find([root, *tags], blobs)
+        else:
+            self._client.warm(self._repository)
+            there = self._find([root], ())
+            there |= self._find(tags, () if there else blobs)
+        moving = [tag for tag in tags if self._must_move(tag, there.get(tag))]
+        missing = [] if root in there else [blob for blob in blobs if blob.digest not in there]
+        return root in there, missing, moving
 
-    def _lacks(self, blob: Descriptor) -> str | None:
-        return None if self._client.has_blob(self._repository, blob.digest) else blob.digest
+    def _find(self, targets: Sequence[str], blobs: Sequence[Descriptor]) -> dict[str, str]:
+        """Look for manifests by tag or digest and for blobs, all at once; give the digests of those there."""
+        names = [*targets, *(blob.digest for blob in blobs)]
+        find = partial(self._client.find_digest, self._repository)
+        digests = self._side_by_side(
+            [*(partial(find, target) for target in targets), *(partial(self._find_blob, b) for b in blobs)]
+        )
+        return {name: digest for name, digest in zip(names, digests, strict=True) if digest}
+
+    def _find_blob(self, blob: Descriptor) -> str | None:
+        return blob.digest if self._client.has_blob(self._repository, blob.digest) else None
 
     def _must_move(self, tag: str, digest: str | None) -> bool:
         if digest and digest != self._content.root.digest and self._destination.is_immutable(tag):

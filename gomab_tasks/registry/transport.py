@@ -35,7 +35,8 @@ Receive = Callable[[Answer, Iterator[bytes]], None]
 
 # Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
 LARGEST_DOCUMENT = 4 << 20
-WORKERS = 6
+# An image of two platforms has 6 blobs; with its root and a tag all are looked for in one round trip.
+WORKERS = 8
 # Several images may be pushed at once, and urllib3 warns when it discards connections.
 _KEPT = 16 * WORKERS
 _PIECE = 256 << 10

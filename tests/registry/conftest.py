@@ -14,7 +14,7 @@ import pytest
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.client import Client, open_client
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, Pushed, push
+from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from gomab_tasks.registry.transport import Patience
 from gomab_tasks.secrets import redactor
 from tests.conftest import Made
@@ -77,9 +77,13 @@ def pushed(strict: State, opened: OpenClient, made: Made) -> Push:
         name: str = "acme/api",
         address: str = strict.address,
         client: Mapping[str, Any] | None = None,
-        **options: tuple[str, ...],
+        **options: Any,
     ) -> Pushed:
         with opened(address, **client or {}) as one:
-            return push(one, made.layout, Destination(Repository(address, name), tags, **options))
+            return push(
+                one,
+                read_content(made.layout, made.index),
+                Destination(Repository(address, name), tags, **options),
+            )
 
     return run

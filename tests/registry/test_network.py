@@ -14,7 +14,7 @@ import pytest
 from gomab_tasks.errors import RegistryError, StoppedError
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, push
+from gomab_tasks.registry.transfer import Destination, push, read_content
 from gomab_tasks.registry.transport import Patience
 from tests.conftest import Made, free_port
 from tests.registry.conftest import OpenClient, Push
@@ -40,7 +40,7 @@ def test_a_registry_that_restarts_is_waited_for(opened: OpenClient, made: Made) 
             first.close()
             timer = threading.Timer(0.2, first.listen)
             timer.start()
-            push(client, made.layout, Destination(repository, ("v1",)))
+            push(client, read_content(made.layout, made.index), Destination(repository, ("v1",)))
             timer.join()
     assert first.tags["acme/api", "v1"] == made.index.digest
 

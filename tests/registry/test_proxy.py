@@ -10,7 +10,7 @@ import pytest
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.proxy import is_loopback, proxy_for
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, push
+from gomab_tasks.registry.transfer import Destination, push, read_content
 from gomab_tasks.registry.transport import trust
 from tests.conftest import Made
 from tests.registry.conftest import OpenClient
@@ -91,7 +91,11 @@ def test_a_push_goes_through_the_proxy(
     environment["HTTP_PROXY"] = f"http://user:wonder%20land@{strict.address}"
     registry = "registry.invalid:5000"
     with opened(registry, plain_http=[registry]) as client:
-        push(client, made.layout, Destination(Repository(registry, "acme/api"), ("v1",)))
+        push(
+            client,
+            read_content(made.layout, made.index),
+            Destination(Repository(registry, "acme/api"), ("v1",)),
+        )
     assert strict.tags["acme/api", "v1"] == made.index.digest
     assert strict.requests("PUT http://registry.invalid:5000/v2/acme/api/manifests/v1 201")
     expected = f"Basic {base64.b64encode(b'user:wonder land').decode()}"

@@ -18,7 +18,7 @@ from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
 from gomab_tasks.registry.reference import Reference, Repository
 from gomab_tasks.registry.referrers import Artifact, attach, list_referrers
-from gomab_tasks.registry.transfer import Destination, push
+from gomab_tasks.registry.transfer import Destination, push, read_content
 from tests.conftest import Made, ToolFactory, free_port, wait_until_listening
 from tests.registry.conftest import Login, OpenClient
 
@@ -71,9 +71,9 @@ def test_docker_registry(
     """A push, the same again, and a pull by skopeo."""
     destination = Destination(Repository(registry, "acme/api"), ("v1", "v1.0"), mounts=("acme/worker",))
     with opened(registry) as client:
-        assert push(client, made.layout, destination).sent_blobs == 5
+        assert push(client, read_content(made.layout, made.index), destination).sent_blobs == 5
     with opened(registry) as client:
-        again = push(client, made.layout, destination)
+        again = push(client, read_content(made.layout, made.index), destination)
     assert (again.sent_blobs, again.moved) == (0, ())
     assert pull(tool, registry, tmp_path, "--src-tls-verify=false") == made.index.digest
 
@@ -81,9 +81,13 @@ def test_docker_registry(
 def test_docker_registry_mounts_blobs(registry: str, opened: OpenClient, made: Made) -> None:
     """From a sibling that has them."""
     with opened(registry) as client:
-        push(client, made.layout, Destination(Repository(registry, "mounts/first"), ("v1",)))
+        push(
+            client,
+            read_content(made.layout, made.index),
+            Destination(Repository(registry, "mounts/first"), ("v1",)),
+        )
         sibling = Destination(Repository(registry, "mounts/second"), ("v1",), mounts=("mounts/first",))
-        pushed = push(client, made.layout, sibling)
+        pushed = push(client, read_content(made.layout, made.index), sibling)
     assert (pushed.sent_blobs, pushed.mounted_blobs) == (0, 5)
 
 
@@ -93,7 +97,7 @@ def test_docker_registry_gives_back_what_it_has(
     """Index by tag and digest, blobs into a folder."""
     repository = Repository(registry, "acme/pulled")
     with opened(registry) as client:
-        push(client, made.layout, Destination(repository, ("v1",)))
+        push(client, read_content(made.layout, made.index), Destination(repository, ("v1",)))
         stored = fetch_manifest(client, Reference(repository, "v1"))
         assert stored == fetch_manifest(client, Reference(repository, digest=made.index.digest))
         assert stored.content == made.layout.read_blob(made.index)
@@ -104,7 +108,7 @@ def test_docker_registry_gives_back_what_it_has(
 
 
 def attach_and_list(client: Client, repository: Repository, made: Made) -> None:
-    push(client, made.layout, Destination(repository, ("v1",)))
+    push(client, read_content(made.layout, made.index), Destination(repository, ("v1",)))
     one, two = (
         Artifact(
             "application/vnd.example", made.index, "application/json", content, {"name": content.decode()}
@@ -140,10 +144,10 @@ def test_docker_registry_with_a_login(
     with running(tmp_path, port, tool("docker-registry"), "serve", settings) as address:
         destination = Destination(Repository(address, "acme/api"), ("v1",))
         with opened(address) as client, pytest.raises(RegistryError, match="docker login"):
-            push(client, made.layout, destination)
+            push(client, read_content(made.layout, made.index), destination)
         login(address)
         with opened(address) as client:
-            push(client, made.layout, destination)
+            push(client, read_content(made.layout, made.index), destination)
         options = ("--src-tls-verify=false", "--src-creds=gomab:wonderland")
         assert pull(tool, address, tmp_path, *options) == made.index.digest
 
@@ -167,19 +171,24 @@ def test_docker_registry_with_tls(
             opened(address) as client,
             pytest.raises(RegistryError, match=r"is not trusted: .*SSL_CERT_FILE"),
         ):
-            push(client, made.layout, destination)
+            push(client, read_content(made.layout, made.index), destination)
         with opened(address, ca_file=certificate) as client:
-            assert push(client, made.layout, destination).sent_blobs == 5
+            assert push(client, read_content(made.layout, made.index), destination).sent_blobs == 5
         environment["SSL_CERT_FILE"] = str(certificate)
         with opened(address) as client:
-            assert push(client, made.layout, destination).sent_blobs == 0
+            assert push(client, read_content(made.layout, made.index), destination).sent_blobs == 0
         assert pull(tool, address, tmp_path, "--src-tls-verify=false") == made.index.digest
         for name, is_in_certificate in (("registry.example", True), ("other.example", False)):
             resolve(name)
             there = Repository(f"{name}:{port}", "acme/named")
             with opened(there.registry) as client:
                 if is_in_certificate:
-                    assert push(client, made.layout, Destination(there, ("v1",))).sent_blobs == 5
+                    assert (
+                        push(
+                            client, read_content(made.layout, made.index), Destination(there, ("v1",))
+                        ).sent_blobs
+                        == 5
+                    )
                 else:
                     with pytest.raises(RegistryError, match=r"not trusted: Hostname mismatch"):
                         client.find_digest(there, "v1")
@@ -232,6 +241,10 @@ def test_the_registry_of_crane(opened: OpenClient, made: Made, tool: ToolFactory
         ) as address,
         opened(address) as client,
     ):
-        push(client, made.layout, Destination(Repository(address, "acme/api"), ("v1",)))
+        push(
+            client,
+            read_content(made.layout, made.index),
+            Destination(Repository(address, "acme/api"), ("v1",)),
+        )
         assert pull(tool, address, tmp_path, "--src-tls-verify=false") == made.index.digest
         attach_and_list(client, Repository(address, "acme/attached"), made)

@@ -7,11 +7,11 @@ from functools import partial
 import pytest
 
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
-from gomab_tasks.oci.descriptor import INDEX, Layer
+from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.parallel import run_all
-from gomab_tasks.progress.events import Event
+from gomab_tasks.progress.events import Event, step
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.transfer import Destination, Pushed, push, push_content, read_content
+from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from tests.conftest import AMD64, Made
 from tests.registry.conftest import OpenClient, Push
 from tests.registry.faults import answering
@@ -63,6 +63,16 @@ def test_a_repeated_push_asks_two_things(strict: State, pushed: Push) -> None:
     strict.log.clear()
     result = pushed()
     assert [line.split()[0] for line in strict.log] == ["HEAD", "HEAD"]
+    assert (result.moved, result.sent_blobs) == ((), 0)
+
+
+def test_what_is_new_is_looked_for_all_at_once(strict: State, pushed: Push) -> None:
+    """The index, the tag and the blobs in one round trip; and what was there after all is not sent."""
+    pushed(is_new=True)
+    assert len(strict.log) == (1 + 1 + 5) + 5 + 5 + 2 + 1
+    strict.log.clear()
+    result = pushed(is_new=True)
+    assert [line.split()[0] for line in strict.log] == ["HEAD"] * (1 + 1 + 5)
     assert (result.moved, result.sent_blobs) == ((), 0)
 
 
@@ -130,17 +140,6 @@ def test_an_immutable_tag_never_moves(strict: State, pushed: Push, made: Made) -
     assert strict.tags["acme/api", "v1"] == made.index.digest
 
 
-def test_a_tampered_layout_is_refused_before_anything_is_sent(
-    strict: State, pushed: Push, made: Made
-) -> None:
-    """Not even a question reaches the registry."""
-    path = made.layout.blob_path(made.layers[AMD64][1].descriptor.digest)
-    path.write_bytes(bytes(len(path.read_bytes())))
-    with pytest.raises(VerificationError, match="digest"):
-        pushed()
-    assert not strict.log
-
-
 def test_a_registry_without_digests_in_its_answers_is_read_itself(strict: State, pushed: Push) -> None:
     """Docker-Content-Digest is only a SHOULD; the content tells then."""
     pushed()
@@ -157,14 +156,14 @@ def test_a_blob_that_shrinks_while_it_is_sent_is_no_registry_error(
     path = made.layout.blob_path(made.layers[AMD64][1].descriptor.digest)
     path.write_bytes(b"")
     with opened(strict.address) as client, pytest.raises(VerificationError, match="became shorter"):
-        push_content(client, content, Destination(Repository(strict.address, "acme/api")))
+        push(client, content, Destination(Repository(strict.address, "acme/api")))
 
 
 def test_a_single_manifest_can_be_pushed(strict: State, opened: OpenClient, made: Made) -> None:
     """Without an index."""
     content = read_content(made.layout, made.manifests[0])
     with opened(strict.address) as client:
-        push_content(client, content, Destination(Repository(strict.address, "acme/api"), ("one",)))
+        push(client, content, Destination(Repository(strict.address, "acme/api"), ("one",)))
     assert strict.tags["acme/api", "one"] == made.manifests[0].digest
     assert len(strict.blobs) == 3
 
@@ -173,20 +172,20 @@ def test_several_images_share_a_client(strict: State, opened: OpenClient, made: 
     """Pushed at once, they share connections and the login."""
     names = ("acme/a", "acme/b", "acme/c")
     destinations = [Destination(Repository(strict.address, name), ("v1",)) for name in names]
+    content = read_content(made.layout, made.index)
     with opened(strict.address) as client:
-        pushes = [partial(push, client, made.layout, destination) for destination in destinations]
+        pushes = [partial(push, client, content, destination) for destination in destinations]
         outcomes = run_all(pushes, 3, client.transport.stop)
     assert [outcome.digest for outcome in outcomes if isinstance(outcome, Pushed)] == [made.index.digest] * 3
     assert strict.tags == {(name, "v1"): made.index.digest for name in names}
 
 
-def test_progress_is_one_step(strict: State, opened: OpenClient, made: Made, known: dict[str, Layer]) -> None:
-    """It names the image, and ends with what was pushed."""
+def test_progress_shows_sizes_and_the_outcome(strict: State, opened: OpenClient, made: Made) -> None:
+    """The step ends with what was pushed."""
     events: list[Event] = []
     destination = Destination(Repository(strict.address, "acme/api"), ("v1",))
-    with opened(strict.address) as client:
-        push(client, made.layout, destination, known=known, emit=events.append, image="api")
-    assert {(event.step, event.subject) for event in events} == {("push", "api")}
+    with opened(strict.address) as client, step(events.append, "push", "api") as running:
+        push(client, read_content(made.layout, made.index), destination, running)
     assert [events[0].kind, events[1].kind, events[-1].kind] == ["started", "progressed", "finished"]
     assert " of " in events[1].text
     assert events[-1].text.startswith(made.index.digest)
