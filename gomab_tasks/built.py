@@ -11,10 +11,10 @@ from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_layout
-from gomab_tasks.plan import Selection
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
 from gomab_tasks.record import ImageRecord, image_lock, layout_folder, read_records, recorded_images
+from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group
 
 

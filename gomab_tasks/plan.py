@@ -6,31 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks import platforms
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, Flags, link_flags
 from gomab_tasks.golang.module import MainPackage
-from gomab_tasks.platforms import Platform, PlatformError
+from gomab_tasks.platforms import Platform
+from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group, Settings
 from gomab_tasks.templates import Templates
 
 PROGRAM_FOLDER = "/app"
 """Where an image holds its programs, whatever its workdir."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Hold what `--arch` chose; `added` are platforms that the table does not list."""
-
-    chosen: tuple[Platform, ...]
-    added: tuple[Platform, ...]
-
-    def of(self, table: Sequence[Platform]) -> tuple[Platform, ...]:
-        """Give the platforms of this run for an image whose table lists `table`."""
-        if not self.chosen:
-            return tuple(table)
-        return tuple(p for p in self.chosen if p in table or p in self.added)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +61,6 @@ class Plan:
         return tuple(image for image in self.images if image.name in planned.images)
 
 
-def select(arch: Iterable[str], settings: Settings) -> Selection:
-    """Read `--arch`: from the table where it lists the platform, else added for this run.
-
-    A word without a variant means the platform of the table that has none, else
-    all of its architecture.
-
-    Raises `SettingsError` for a name that Go or OCI does not know.
-    """
-    words = [word for text in arch for word in (list(filter(str.strip, text.split(",")))) or [text]]
-    table = settings.platforms
-    chosen: list[Platform] = []
-    problems: list[str] = []
-    for word in words:
-        if word.strip() == "all":
-            chosen += table
-            continue
-        try:
-            chosen += _choose(word, table)
-        except PlatformError as error:
-            problems.append(f"--arch {error}")
-    if problems:
-        raise SettingsError(problems)
-    unique = tuple(dict.fromkeys(chosen))
-    return Selection(unique, tuple(p for p in unique if p not in table))
-
-
 def make_plan(
     settings: Settings, facts: Facts, selection: Selection, out: Path, templates: Templates
 ) -> Plan:
@@ -137,15 +97,6 @@ def require_linux(plan: Plan) -> None:
             f"platforms: images are for linux, not {', '.join(others)}; "
             "`build` compiles those, or take them out of the image's platforms"
         )
-
-
-def _choose(word: str, table: Sequence[Platform]) -> Sequence[Platform]:
-    named = platforms.select(word)
-    says_variant = word.strip().lower().rpartition("/")[2] != named.architecture
-    if named in table or says_variant:
-        return (named,)
-    alike = [p for p in table if (p.os, p.architecture) == (named.os, named.architecture)]
-    return alike or (named,)
 
 
 def flags_of(image: ImagePlan, templates: Templates) -> Flags:

@@ -12,7 +12,6 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
-from gomab_tasks.plan import Selection
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -20,6 +19,7 @@ from gomab_tasks.record import ImageRecord, image_lock, layout_folder
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
+from gomab_tasks.selection import Selection
 from gomab_tasks.units import columns
 
 

@@ -15,16 +15,11 @@ import msgspec
 
 from gomab_tasks import files
 from gomab_tasks.errors import StorageError, VerificationError
-from gomab_tasks.facts import Facts
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
-from gomab_tasks.plan import ImagePlan, Plan
 from gomab_tasks.platforms import Platform
-from gomab_tasks.rootfs import wheel_versions
 
 FORMAT = 2
-# What is published under, compared with or made of an image decides none of its bytes.
-_WITHOUT_BYTES = ("repository", "tags", "immutable_tags", "sbom", "annotations")
 
 BASE, PROGRAMS = "base", "programs"
 """What layers hold that may differ from platform to platform."""
@@ -203,26 +198,6 @@ def layers_folder(out: Path) -> Path:
 def bases_folder(out: Path) -> Path:
     """Give the folder that keeps what was fetched of base images."""
     return out / "bases"
-
-
-def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
-    """Name all that decides an image's bytes besides its sources and its platform."""
-    flags = next(planned.build.flags for planned in plan.builds if image.name in planned.images)
-    settings: dict[str, dict[str, object]] = {
-        "go": msgspec.to_builtins(flags),
-        "image": msgspec.to_builtins(image.group.image),
-    }
-    for key in _WITHOUT_BYTES:
-        settings["image"].pop(key)
-    flat = dict(_flatten(settings))
-    flat |= {"Go": facts.toolchain.version, **facts.byte_variables, **wheel_versions(image.group.image)}
-    return flat
-
-
-def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        return [pair for key in sorted(value) for pair in _flatten(value[key], f"{name}.{key}".lstrip("."))]
-    return [(name, msgspec.json.encode(value).decode())]
 
 
 class _Format(msgspec.Struct):

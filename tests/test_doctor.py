@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from gomab_tasks import doctor, machine
 from gomab_tasks.doctor import DoctorResult, Finding, examine
 from gomab_tasks.errors import ToolchainError
 from gomab_tasks.project import open_project
+from gomab_tasks.tasks.checkout import doctor as run_doctor
 from gomab_tasks.units import MIB
 from tests.conftest import Git, ModuleFactory
 
@@ -134,6 +135,55 @@ def test_git(module: ModuleFactory, git: Git) -> None:
     git(root, "add", ".")
     git(root, "commit", "-m", "first")
     assert findings_of(root, environment)["git"].found.startswith("commit ")
+
+
+REMOTE = """\
+Driver:        remote
+Nodes:
+Status:   inactive
+"""
+
+
+@pytest.fixture
+def path_with(go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Leave nothing on PATH but Go and programs that print something and end with a code."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "go").symlink_to(go)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+
+    def install(name: str, code: int = 0, prints: str = "") -> None:
+        program = tmp_path / "bin" / name
+        program.write_text(f"#!/bin/sh\nprintf '%s' '{prints}'\nexit {code}\n")
+        program.chmod(0o755)
+
+    return install
+
+
+def test_engines(module: ModuleFactory, path_with: Callable[..., None]) -> None:
+    """Which one `load` would take; its lack is no fault, since images need none."""
+    root = module("hello")
+    (found,) = (one for one in run_doctor(open_project(root)).findings if one.name == "engine")
+    assert found.state == "note"
+    assert "looked for docker, podman and kind" in found.found
+    path_with("podman", prints="linux/arm64")
+    findings = run_doctor(open_project(root)).findings
+    assert Finding("engine", "ok", "podman, runs linux/arm64") in findings
+    assert "BuildKit" not in {one.name for one in findings}
+
+
+def test_buildkit(module: ModuleFactory, path_with: Callable[..., None]) -> None:
+    """With its backend, a client and a builder are needed, and what mends their lack is said."""
+    project = open_project(module("hello"), settings={"backend": "buildkit", "buildkit": {"builder": "ci"}})
+    with pytest.raises(ToolchainError, match="needs one of these programs: docker buildx, buildx"):
+        run_doctor(project)
+    path_with("buildx", code=1, prints='ERROR: no builder "ci" found')
+    with pytest.raises(ToolchainError, match='no builder "ci" found; start one: docker buildx create'):
+        run_doctor(project)
+    path_with("buildx", prints=REMOTE)
+    with pytest.raises(ToolchainError, match="no BuildKit answers there"):
+        run_doctor(project)
+    path_with("buildx", prints=REMOTE.replace("remote", "docker-container"))
+    assert Finding("BuildKit", "ok", "buildx, ci") in run_doctor(project).findings
 
 
 def test_the_text() -> None:

@@ -15,19 +15,16 @@ from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor,
 from gomab_tasks.oci.image import index_bytes, manifest_bytes
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
-from gomab_tasks.project import open_project
 from gomab_tasks.record import (
     FORMAT,
     BaseRecord,
     ImageRecord,
-    inputs_of,
     read_records,
     record_folder,
     recorded_images,
     write_record,
 )
-from gomab_tasks.tasks.job import plan_project
-from tests.conftest import Golden, ModuleFactory
+from tests.conftest import Golden
 
 ARM = Platform("linux", "arm", "v7")
 LAYERS = (
@@ -148,25 +145,3 @@ def test_records_of_another_gomab_are_told_apart(document: Document, tmp_path: P
         VerificationError, match=rf"x\.json: was written by another gomab \(format {number}, not {FORMAT}\)"
     ):
         read_records(tmp_path, "api")
-
-
-def test_inputs_name_all_that_decides_bytes(module: ModuleFactory) -> None:
-    """Go, flags with their values filled, image settings, wheels, and the user's own variables."""
-    root = module("hello")
-    table = {
-        "go": {"tags": ["x"], "variables": {"main.version": "{env.V}"}},
-        "image": {"user": "1000", "tags": ["{git.short}"], "annotations": {"a": "b"}, "repository": "r/x"},
-    }
-    environment = {**open_project(root).environment, "V": "2", "GOFLAGS": "-trimpath"}
-    facts, plan = plan_project(open_project(root, settings=table, environment=environment), ())
-    inputs = inputs_of(plan.images[0], plan, facts)
-    expected = {
-        "Go": facts.toolchain.version,
-        "GOFLAGS": "-trimpath",
-        "go.tags": '["x"]',
-        "go.variables.main.version": '"2"',
-        "image.user": '"1000"',
-    }
-    assert expected.items() <= inputs.items()
-    assert inputs["certifi"]
-    assert not {name for name in inputs if name.startswith(("image.repo", "image.tags", "image.annot"))}

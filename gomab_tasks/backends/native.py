@@ -15,6 +15,7 @@ from gomab_tasks.base import Base, inherit, owner_of
 from gomab_tasks.builds import run_builds
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
+from gomab_tasks.inputs import inputs_of
 from gomab_tasks.modules import download_modules
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, manifest_bytes
@@ -33,7 +34,6 @@ from gomab_tasks.record import (
     ImageRecord,
     bases_folder,
     image_lock,
-    inputs_of,
     layers_folder,
     layout_folder,
     write_record,

@@ -11,11 +11,11 @@ from gomab_tasks.engines.engine import Engine, find_engine, load_archive, run_co
 from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
-from gomab_tasks.plan import Selection, select
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.references import Names
+from gomab_tasks.selection import Selection, select
 
 
 @dataclass(frozen=True, slots=True)

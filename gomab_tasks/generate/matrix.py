@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from gomab_tasks.facts import read_facts
-from gomab_tasks.plan import Selection
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
+from gomab_tasks.selection import Selection
 
 Work = Mapping[Platform, Sequence[str]]
 """The images that are made for each platform."""

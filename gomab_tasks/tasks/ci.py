@@ -23,7 +23,7 @@ def matrix(
     """
     from gomab_tasks import github
     from gomab_tasks.generate.matrix import find_work, make_matrix
-    from gomab_tasks.plan import select
+    from gomab_tasks.selection import select
 
     result = make_matrix(find_work(project, select(arch, project.settings)), runners)
     github.set_outputs(project.environment, {"matrix": result.text()})
@@ -38,7 +38,8 @@ def cache_key(project: "Project", *, arch: Arch = ()) -> "CacheKeyResult":
     from gomab_tasks import github
     from gomab_tasks.facts import read_facts
     from gomab_tasks.generate.cache_key import make_keys
-    from gomab_tasks.plan import plan_images, select
+    from gomab_tasks.plan import plan_images
+    from gomab_tasks.selection import select
 
     facts = read_facts(project)
     images = plan_images(project.settings, facts, select(arch, project.settings))

@@ -13,11 +13,12 @@ from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.compile import replaced_flags
 from gomab_tasks.ignored import warn_ignored
 from gomab_tasks.join import Joined, Wanted, join
-from gomab_tasks.plan import Plan, make_plan, require_linux, select
+from gomab_tasks.plan import Plan, make_plan, require_linux
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.record import ImageRecord
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
+from gomab_tasks.selection import select
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline
 from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement

@@ -12,7 +12,6 @@ from gomab_tasks import github
 from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded
 from gomab_tasks.destinations import Target, find_targets
 from gomab_tasks.errors import NotMeasurableError
-from gomab_tasks.plan import Selection, select
 from gomab_tasks.project import Project
 from gomab_tasks.publish import (
     Published,
@@ -25,6 +24,7 @@ from gomab_tasks.record import ImageRecord, read_records
 from gomab_tasks.registries import Registries
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
+from gomab_tasks.selection import Selection, select
 
 
 def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:

@@ -15,9 +15,9 @@ from gomab_tasks.errors import NotMeasurableError, SettingsError, ToolError, Ver
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.parallel import run_all
-from gomab_tasks.plan import Selection, select
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
+from gomab_tasks.selection import Selection, select
 from gomab_tasks.smoke.command import Command, command_of
 from gomab_tasks.smoke.outcome import write_outcome
 from gomab_tasks.smoke.program import ProgramStage, emulator_name, find_emulator, is_kin, runs_linux

@@ -11,8 +11,9 @@ import pytest
 
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.generate.cache_key import CacheKeyResult, make_keys
-from gomab_tasks.plan import plan_images, select
+from gomab_tasks.plan import plan_images
 from gomab_tasks.project import open_project
+from gomab_tasks.selection import select
 from gomab_tasks.settings import Go, Settings
 from gomab_tasks.tasks.ci import cache_key
 from tests.generate.conftest import ModuleFactory, ProjectFactory

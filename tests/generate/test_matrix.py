@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gomab_tasks.generate.matrix import make_matrix
-from gomab_tasks.plan import select
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import open_project
+from gomab_tasks.selection import select
 from gomab_tasks.tasks.ci import matrix
 from tests.generate.conftest import PUSHED, ProjectFactory
 

@@ -222,7 +222,10 @@ def test_defaults_lie_under_the_table(read: Read) -> None:
 def test_problems_of_defaults_name_their_keys(problems: Problems) -> None:
     """Wrong defaults are told apart from a wrong table, and both are reported at once."""
     defaults = {"go": {"tag": [], "tags": "netgo"}, "images": {"api": {"base": 3}}, "color": 1, 5: 6}
-    keys = "module, out, backend, engine, registry, dockerfile, buildkit, platforms, go, image, size, smoke, images"
+    keys = (
+        "module, out, backend, engine, registry, dockerfile, buildkit, "
+        "platforms, go, image, size, smoke, images"
+    )
     where = "settings given to register()/collection():"
     assert problems("[tool.gomab]\nout = 3\n", defaults) == [
         f"{where} go has no key 'tag'; did you mean 'tags'?",
