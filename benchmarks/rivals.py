@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 OURS = "gomab"
@@ -47,11 +47,13 @@ class Rival:
     Attributes:
         commands: run side by side, one for each core at a time.
         prepare: puts sources and outputs into the state that a round starts from, untimed.
+        server_seconds: processor seconds so far of a server that works for the commands.
     """
 
     name: str
     commands: tuple[Command, ...]
     prepare: Callable[[], None] = lambda: None
+    server_seconds: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,11 @@ def compare(rivals: Sequence[Rival], runs: int, warm_ups: int = 0) -> dict[str, 
     for number in range(-warm_ups, runs):
         for rival in rivals:
             rival.prepare()
+            before = rival.server_seconds()
             timing = run(rival.commands)
-            say(f"  {'warm-up' if number < 0 else number + 1} {rival.name}: {timing.seconds:.2f} s")
+            timing = replace(timing, cpu_seconds=timing.cpu_seconds + rival.server_seconds() - before)
+            turn = "warm-up" if number < 0 else number + 1
+            say(f"  {turn} {rival.name}: {timing.seconds:.2f} s ({timing.cpu_seconds:.2f})")
             if number >= 0:
                 timings[rival.name].append(timing)
     return timings

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.accounts import Accounts
 from gomab_tasks.oci.descriptor import Layer
 from gomab_tasks.oci.image import Config, History, ImageSpec
@@ -21,6 +20,7 @@ from gomab_tasks.oci.tree import Tree
 from gomab_tasks.record import BaseRecord
 from gomab_tasks.rootfs import User
 from gomab_tasks.settings import Image
+from gomab_tasks.settings.problem import wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def inherit(own: ImageSpec, image: Image, base: Base) -> ImageSpec:
     Args:
         own: what the table says; its user, workdir and stop signal count only where `image` sets them.
 
-    Raises `SettingsError` for a user that the base does not know.
+    Raises `WrongValueError` for a user that the base does not know.
     """
     given = base.config.execution
     return replace(
@@ -64,16 +64,16 @@ def inherit(own: ImageSpec, image: Image, base: Base) -> ImageSpec:
 def owner_of(image: Image, base: Base) -> User:
     """Give the numbers that a container's process runs under.
 
-    Raises `SettingsError` for a user that the base does not know.
+    Raises `WrongValueError` for a user that the base does not know.
     """
     accounts = Accounts.read(base.tree.passwd, base.tree.group)
     text = image.user or _text(base.config.execution, "User") or "0"
     name, _, group = text.partition(":")
-    where = f"pyproject.toml: image.user {'names' if image.user else 'is unset, and the base names'}"
+    verb = "names" if image.user else "is unset, and the base names"
     if not name.isdecimal() and name not in accounts.users:
-        raise SettingsError(f"{where} {_unknown('user', name, accounts.users, base)}")
+        raise wrong(("image", "user"), f"{verb} {_unknown('user', name, accounts.users, base)}")
     if group and not group.isdecimal() and group not in accounts.groups:
-        raise SettingsError(f"{where} {_unknown('group', group, accounts.groups, base)}")
+        raise wrong(("image", "user"), f"{verb} {_unknown('group', group, accounts.groups, base)}")
     uid = int(name) if name.isdecimal() else accounts.users[name].uid
     if group:
         return User(uid, int(group) if group.isdecimal() else accounts.groups[group])

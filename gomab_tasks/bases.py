@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from functools import partial
 
 import msgspec
@@ -35,6 +36,8 @@ from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
 from gomab_tasks.registry.reference import Reference, Repository, parse_reference
 from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.settings import SCRATCH
+from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.units import mebibytes
 from gomab_tasks.unpacked import Unpacked, read_unpacked, write_unpacked
 
@@ -50,9 +53,14 @@ def read_bases(project: Project, images: Sequence[ImagePlan]) -> dict[tuple[str,
     with Registries(project) as registries:
         store = _Store(project, registries)
         found = {text: store.resolve(text) for text in wanted}
-        problems = [problem for text, one in found.items() for problem in _lacking(one, wanted[text])]
+        problems = [
+            problem
+            for image in images
+            if image.group.image.base in found
+            for problem in _lacking(found[image.group.image.base], image, project.settings.source)
+        ]
         if problems:
-            raise SettingsError(problems)
+            raise SettingsError(dict.fromkeys(problems))
         for one in found.values():
             _tell_unpinned(project, one)
         return {
@@ -90,14 +98,16 @@ class _Found:
         return str(Reference(reference.repository, reference.tag) if reference.tag else reference)
 
 
-def _lacking(found: _Found, platforms: Sequence[Platform]) -> Iterator[str]:
-    missing = [str(p) for p in platforms if best_match(p, found.manifests) is None]
+def _lacking(found: _Found, image: ImagePlan, source: Path) -> Iterator[str]:
+    missing = [str(p) for p in image.platforms if best_match(p, found.manifests) is None]
     if missing:
         offered = ", ".join(map(str, found.manifests)) or "none"
-        yield (
-            f"pyproject.toml: image.base is '{found.text}', which is not there for {', '.join(missing)}; "
-            f"it is for {offered}: take the others out of platforms, or choose another base"
+        problem = Problem(
+            ("image", "base"),
+            f"is '{found.text}', which is not there for {', '.join(missing)}; it is for {offered}: "
+            "take the others out of platforms, or choose another base",
         )
+        yield from refusal(source, [problem], image.name).problems
 
 
 def _tell_unpinned(project: Project, found: _Found) -> None:

@@ -114,7 +114,4 @@ def _say(project: Project, group: Sequence[tuple[Build, BuildFailedError]]) -> s
     build, error = group[0]
     where = ", ".join(str(build.platform) for build, _ in group)
     lines = "\n  ".join(error.lines)
-    return (
-        f"{build.subject} {where}: go build failed after {error.seconds:.1f} s: {lines}. "
-        f"Log: {project.shown(error.log)}"
-    )
+    return f"{build.subject} {where}: {error.what}: {lines}\nLog: {project.shown(error.log)}"

@@ -7,13 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gomab_tasks import files
-from gomab_tasks.errors import NotMeasurableError
+from gomab_tasks.errors import NotMeasurableError, VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.verify import VerifiedImage, verify_layout
+from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord, image_lock, layout_folder, read_records, recorded_images
+from gomab_tasks.record import (
+    Found,
+    ImageRecord,
+    image_lock,
+    layout_folder,
+    read_records,
+    recorded_images,
+)
 from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group
 
@@ -56,12 +63,20 @@ def group_of(project: Project, image: str) -> Group:
     return project.settings.images.get(image, project.settings.shared)
 
 
+def records_of(project: Project, image: str) -> list[Found]:
+    """Read all records of an image; raises `VerificationError` with the file and the cure."""
+    try:
+        return read_records(project.out, image)
+    except VerificationError as error:
+        raise VerificationError(f"{project.settings.out}/{error}: {project.type('image')}") from None
+
+
 def recorded(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
     """Give the records of the platforms that an image should have, in that order.
 
     Raises `NotMeasurableError` for a platform without one.
     """
-    found = {record.platform: record for _, record in read_records(project.out, image)}
+    found = {record.platform: record for _, record in records_of(project, image)}
     platforms = [str(platform) for platform in selection.of(group_of(project, image).platforms)]
     if missing := [platform for platform in platforms if platform not in found]:
         raise NotMeasurableError(
@@ -70,13 +85,17 @@ def recorded(project: Project, image: str, selection: Selection) -> list[ImageRe
     return [found[platform] for platform in platforms]
 
 
-def is_joined(project: Project, image: str, records: Sequence[ImageRecord]) -> bool:
-    """Tell whether the index of an image lists just these records, none less and none more."""
+def is_joined(project: Project, image: str, platforms: Sequence[Platform]) -> bool:
+    """Tell whether the index of an image lists just these platforms, as they were recorded last."""
     layout = Layout(layout_folder(project.out, image))
-    if not (layout.folder / "index.json").is_file():
+    if not _has_index(layout):
         return False
-    listed = [manifest.digest for manifest in layout.read_index()[1].manifests]
-    return listed == [record.manifest for record in records]
+    with layout_errors(project, layout):
+        manifests = layout.read_index()[1].manifests
+    listed = {str(manifest.platform): manifest.digest for manifest in manifests}
+    made = {record.platform: record.manifest for _, record in records_of(project, image)}
+    is_same = all(made.get(platform, digest) == digest for platform, digest in listed.items())
+    return is_same and set(listed) == set(map(str, platforms))
 
 
 @contextmanager
@@ -87,18 +106,83 @@ def reading(project: Project, image: str) -> Iterator[Built]:
     it is damaged.
     """
     layout = Layout(layout_folder(project.out, image))
+    _require_index(project, image, layout)  # first: a lock would make folders where nothing was built
     with files.locked(image_lock(project.out, image), project.processes.check, shared=True):
-        if not (layout.folder / "index.json").is_file():
-            raise NotMeasurableError(f"{image}: was not built; build it: {project.type('images')}")
-        index, _ = layout.read_index()
-        yield Built(
-            image, group_of(project, image), layout, index, verify_layout(layout, _known(project, image))
+        _require_index(project, image, layout)
+        with layout_errors(project, layout):
+            index, _ = layout.read_index()
+            platforms = verify_layout(layout, _known(project, image))
+        yield Built(image, group_of(project, image), layout, index, platforms)
+
+
+def read_whole(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
+    """Give the records that `recorded` gives, held against what they are about, byte by byte.
+
+    Raises what `recorded` does, `NotMeasurableError` for an image without a
+    layout, and `VerificationError`.
+    """
+    records = recorded(project, image, selection)
+    layout = Layout(layout_folder(project.out, image))
+    if records and not layout.folder.is_dir():
+        raise NotMeasurableError(
+            f"{image}: has records, but {project.shown(layout.folder)} is not there; "
+            f"build it again: {project.type('images')}"
         )
+    with files.locked(image_lock(project.out, image), project.processes.check, shared=True):
+        if _has_index(layout):
+            with layout_errors(project, layout):
+                layout.check_version()
+                layout.read_index()
+        checked: list[Layer] = []
+        for record in records:
+            checked += verify_record(project, record, checked).layers
+    return records
+
+
+def verify_record(project: Project, record: ImageRecord, checked: Sequence[Layer] = ()) -> VerifiedImage:
+    """Check the image of a record, and that its sizes are what the record says.
+
+    Args:
+        checked: as in `oci.verify.verify_image`.
+
+    Raises `VerificationError`.
+    """
+    layout = Layout(layout_folder(project.out, record.image))
+    with layout_errors(project, layout):
+        verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), checked)
+    sizes = (record.size, record.unpacked_size)
+    if sizes != (verified.size, verified.unpacked_size):
+        raise VerificationError(
+            f"{record.image} {record.platform}: its record says {sizes} bytes, its layers hold "
+            f"{(verified.size, verified.unpacked_size)}; build that platform again: {project.type('image')}"
+        )
+    return verified
+
+
+@contextmanager
+def layout_errors(project: Project, layout: Layout) -> Iterator[None]:
+    """Add where the layout is, and the command that makes it again, to what is wrong in it."""
+    try:
+        yield
+    except VerificationError as error:
+        problem = str(error).replace(f" in {layout.folder}", "").removesuffix("; make the image again")
+        raise VerificationError(
+            f"{project.shown(layout.folder)}/{problem}; make it again: {project.type('images')}"
+        ) from None
+
+
+def _has_index(layout: Layout) -> bool:
+    return (layout.folder / "index.json").is_file()
+
+
+def _require_index(project: Project, image: str, layout: Layout) -> None:
+    if not _has_index(layout):
+        raise NotMeasurableError(f"{image}: was not built; build it: {project.type('images')}")
 
 
 def _known(project: Project, image: str) -> dict[str, Layer]:
     """Give the layers whose unpacked content was checked when they were recorded or joined."""
-    records = [record for _, record in read_records(project.out, image)]
+    records = [record for _, record in records_of(project, image)]
     return {layer.digest: layer.layer for record in records for layer in record.layers}
 
 

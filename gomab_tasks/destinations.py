@@ -31,11 +31,10 @@ class Target:
 def find_targets(
     project: Project,
     names: Sequence[str],
-    repository: str,
-    tags: Sequence[str],
+    given: Names,
     untagged: Collection[str] = (),
 ) -> tuple[Target, ...]:
-    """Say where each image goes: by the words of the command line, else by the table.
+    """Say where each image goes.
 
     A repository without `{image}` that ends with the name of one of several
     images is meant for that one.
@@ -46,8 +45,7 @@ def find_targets(
     Raises `SettingsError` for an image without a repository, and for two
     images in one place.
     """
-    chosen = _meant(names, repository)
-    given = Names(project, repository, tags)
+    chosen = _meant(names, given.given_repository)
     repositories = {name: parse_repository(given.repository(name)) for name in chosen}
     targets = tuple(
         Target(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from gomab_tasks import machine
-from gomab_tasks.errors import GomabError, ToolchainError
+from gomab_tasks.errors import KINDS, GomabError, StorageError, ToolchainError
 from gomab_tasks.golang.module import check_toolchain, read_module
-from gomab_tasks.golang.toolchain import read_toolchain
+from gomab_tasks.golang.toolchain import find_go, read_toolchain
 from gomab_tasks.project import Project
+from gomab_tasks.templates import explain_git
 from gomab_tasks.units import GIB, capacity, columns
 from gomab_tasks.wheels import wheel_version
 
@@ -24,12 +25,18 @@ _LITTLE_DISK = 2 * GIB
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold one thing examined; `mend` is the command or change that mends it."""
+    """Hold one thing examined.
+
+    Attributes:
+        mend: the command or change that mends it.
+        exit_code: what a task that needs it ends with; 0 for what is not missing.
+    """
 
     name: str
     state: State
     found: str
     mend: str = ""
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +52,30 @@ class DoctorResult:
         return columns(rows) + ("\n\nto do\n" + "\n".join(f"  {mend}" for mend in mends) if mends else "")
 
 
-def examine(project: Project) -> DoctorResult:
+def lacking(name: str, error: GomabError, found: str = "not usable") -> Finding:
+    """Make the finding of something that is missing from the error that a task would end with."""
+    return Finding(name, "missing", found, str(error), error.exit_code)
+
+
+Look = Callable[[Project], Iterator[Finding]]
+
+
+def examine(project: Project, further: Sequence[Look] = ()) -> DoctorResult:
     """Look at everything that a run needs.
 
-    Raises `ToolchainError`, with the findings as its result, when something is
-    missing without which nothing can be built.
+    Args:
+        further: what other parts of gomab look at.
+
+    Raises the error of the first thing that is missing and without which nothing
+    can be built, with the findings as its result.
     """
-    findings = tuple(finding for look in _LOOKS for finding in look(project))
+    findings = tuple(finding for look in (*_LOOKS, *further) for finding in look(project))
     result = DoctorResult(findings)
     missing = [finding for finding in findings if finding.state == "missing"]
     if missing:
-        error = ToolchainError("\n".join(f"{finding.name}: {finding.mend}" for finding in missing))
+        kind = next(kind for kind in KINDS if kind.exit_code == missing[0].exit_code)
+        number = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
+        error = kind(f"{number} missing: {', '.join(finding.name for finding in missing)}")
         error.result = result
         raise error
     return result
@@ -71,15 +91,17 @@ def _table(project: Project) -> Iterator[Finding]:
 
 
 def _go(project: Project) -> Iterator[Finding]:
+    found = "not found"
     try:
-        module = read_module(project.module, project.settings.module)
+        module = read_module(project.module)
         what = module.path or f"workspace of {len(module.members)} modules"
         yield Finding("module", "ok", what + (", vendored" if module.vendored else ""))
-        toolchain = read_toolchain(project.processes, module.folder)
+        go = find_go(project.environment)
+        found = f"{go}, not usable here"
+        toolchain = read_toolchain(project.processes, module.folder, go)
         check_toolchain(module, toolchain)
     except GomabError as error:
-        name = "go" if isinstance(error, ToolchainError) else "module"
-        yield Finding(name, "missing", "not usable", str(error))
+        yield lacking("go" if isinstance(error, ToolchainError) else "module", error, found)
         return
     asks = f", go.mod asks for {module.go_version}" if module.go_version else ""
     yield Finding("go", "ok", f"{toolchain.version} at {toolchain.go}{asks}")
@@ -109,9 +131,12 @@ def _git(project: Project) -> Iterator[Finding]:
     if not shutil.which("git", path=project.environment.get("PATH")):
         yield Finding("git", "note", "not found", "install git; templates such as {git.short} need it")
         return
-    completed = project.processes.run(["git", "rev-parse", "--short", "HEAD"], cwd=project.root)
+    # In C, since what it says is explained by its words.
+    words = ["git", "rev-parse", "--short", "--verify", "HEAD"]
+    completed = project.processes.run(words, cwd=project.root, env={"LC_ALL": "C"})
     if completed.code:
-        yield Finding("git", "note", "no commit here; templates such as {git.short} have no value")
+        cure = explain_git(completed.stderr.strip())
+        yield Finding("git", "note", "templates such as {git.short} have no value", cure)
     else:
         yield Finding("git", "ok", f"commit {completed.stdout.strip()}")
 
@@ -120,7 +145,9 @@ def _disk(name: str, path: Path) -> Iterator[Finding]:
     existing = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(existing).free
     if not os.access(existing, os.W_OK):
-        yield Finding(name, "missing", f"{path} cannot be written", f"change the owner or mode of {existing}")
+        is_read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+        cure = "mount it writable, it is read-only:" if is_read_only else "change the owner or mode of"
+        yield lacking(name, StorageError(f"{cure} {existing}"), f"{path} cannot be written")
     elif free < _LITTLE_DISK:
         yield Finding(
             name, "note", f"{path}, {capacity(free)} free", "little disk: builds may fail; free some"
@@ -129,4 +156,4 @@ def _disk(name: str, path: Path) -> Iterator[Finding]:
         yield Finding(name, "ok", f"{path}, {capacity(free)} free")
 
 
-_LOOKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (_table, _go, _machine, _wheels, _git)
+_LOOKS: tuple[Look, ...] = (_table, _go, _machine, _wheels, _git)

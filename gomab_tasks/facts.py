@@ -13,6 +13,8 @@ from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain
 from gomab_tasks.parallel import run_both
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Group
+from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.refusal import refusal
 
 BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GODEBUG")
 """Go's own variables that pass through from the user and change the bytes of a program."""
@@ -46,7 +48,7 @@ def read_facts(project: Project) -> Facts:
     Raises `SettingsError` for a project without a module or main package and
     `ToolchainError` for a missing or too old Go.
     """
-    module = read_module(project.module, project.settings.module)
+    module = read_module(project.module)
     go = find_go(project.environment)
     # Side by side, since every build waits for both.
     toolchain, found = run_both(
@@ -115,10 +117,11 @@ class _Finder:
         if len(same) == 1:
             return same[0]
         which = ", ".join(self.folder(main) for main in found)
-        raise SettingsError(
-            f"pyproject.toml: [tool.gomab.images.{name}] has no main, and {len(same) or 'no'} main packages "
-            f"are named '{name}'; set main to one of: {which}"
+        text = (
+            f"has no main, and {len(same) or 'no'} main packages are named '{name}'; "
+            f"set main to one of: {which}"
         )
+        raise refusal(self._project.settings.source, [Problem(("images", name), text)])
 
     def _lister(self, group: Group) -> PackageLister:
         env = {**group.go.env, **group.platforms[0].go_env(), "CGO_ENABLED": "0"}

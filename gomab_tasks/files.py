@@ -180,6 +180,14 @@ def remove_output(out: Path) -> int:
     return size
 
 
+def remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder and those above it, below `root`, as far as they hold nothing."""
+    with contextlib.suppress(OSError):
+        while folder != root and folder.is_relative_to(root):
+            folder.rmdir()
+            folder = folder.parent
+
+
 def _require_idle(out: Path) -> None:
     for path in out.rglob("*.lock"):
         descriptor = _try_lock(path, fcntl.LOCK_EX)

@@ -57,15 +57,25 @@ class Outcome:
 
 
 def run_task(
-    door: Door, task: Task, options: Mapping[str, Any], *, as_json: bool = False, quiet: bool = False
+    door: Door,
+    task: Task,
+    options: Mapping[str, Any],
+    *,
+    as_json: bool = False,
+    quiet: bool = False,
+    parent: int | None = None,
 ) -> Outcome:
     """Run a task: progress on stderr, the result on stdout, the outcome as a file in OUT/results.
 
     What the user can mend ends in an `Outcome`; a bug keeps its traceback, with
     secrets redacted. Ctrl-C, SIGTERM and a closed terminal leave no child and no
     temporary file.
+
+    Args:
+        parent: the process without which nobody waits for the task; its end is
+            taken as SIGTERM.
     """
-    run = _Run(door, task, options, Processes(os.environ, redactor(os.environ)))
+    run = _Run(door, task, options, Processes(os.environ, redactor(os.environ)), parent)
     with _terminating_on_signals():
         return run.ended(functools.partial(run.show, as_json=as_json, quiet=quiet))
 
@@ -78,6 +88,7 @@ class _Run:
     task: Task
     options: Mapping[str, Any]
     processes: Processes
+    parent: int | None
     project: Project | None = None
 
     def ended(self, call: Callable[[], Outcome]) -> Outcome:
@@ -98,7 +109,9 @@ class _Run:
         make = Plain if self.task.asks else functools.partial(renderer, environment=os.environ)
         view: Renderer = make(sys.stderr, quiet=quiet)
         outcome = self.ended(functools.partial(self.watch, view))
-        _print(_document(self.task, outcome).decode() if as_json else _text(outcome))
+        text = _document(self.task, outcome).decode() if as_json else _text(outcome)
+        printed = self.ended(functools.partial(_print, text))
+        outcome = outcome if outcome.code else replace(printed, result=outcome.result)
         if outcome.message:
             view.report(outcome.message)
         self.leave(outcome)
@@ -107,10 +120,16 @@ class _Run:
     def watch(self, view: Renderer) -> Outcome:
         """Do the task in a thread, so that signals interrupt nothing but the wait for it."""
         with view as emit:
-            (done,) = run_all([functools.partial(self.call, emit)], 1, self.processes.stop)
+            work = functools.partial(self.call, emit)
+            (done,) = run_all([work], 1, self.processes.stop, self.require_parent)
             if isinstance(done, Exception):
                 raise done
         return Outcome(0, result=done)
+
+    def require_parent(self) -> None:
+        """Raise `TerminatedError` once the parent has gone: a killed `nox -j` takes no worker along."""
+        if self.parent is not None and os.getppid() != self.parent:
+            raise TerminatedError("terminated: the process that started it has ended")
 
     def call(self, emit: Emit) -> Result:
         """Open the project and call the task's function."""
@@ -168,12 +187,28 @@ def _text(outcome: Outcome) -> str:
     return f"{outcome.result.text()}\n" if outcome.result else ""
 
 
-def _print(text: str) -> None:
-    """Write to stdout, whatever its encoding and whether its reader stayed to the end."""
+def _print(text: str) -> Outcome:
+    """Write to stdout, whatever its encoding."""
     encoding = sys.stdout.encoding or "utf-8"
-    try:
+    with printing():
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        sys.stdout.flush()
-    except BrokenPipeError:  # `gomab plan | head`; Python would say it again at its end
+    return Outcome(0)
+
+
+@contextlib.contextmanager
+def printing() -> Iterator[None]:
+    """Bring what the block prints to stdout's reader, who need not stay to the end.
+
+    Raises `StorageError` where it cannot be written.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+            # Python would try again at its end, and say so.
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `gomab plan | head`
+            raise StorageError(f"stdout: cannot be written: {error.strerror}") from None

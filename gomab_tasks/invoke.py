@@ -26,14 +26,20 @@ from invoke.program import Program
 from invoke.tasks import Task as InvokeTask
 
 import gomab_tasks
-from gomab_tasks.errors import SettingsError
-from gomab_tasks.frontdoor import Door, run_task
+from gomab_tasks.errors import SettingsError, StorageError
+from gomab_tasks.frontdoor import Door, printing, run_task
+from gomab_tasks.project import find_root
 from gomab_tasks.tasks import TASKS, Task
 from gomab_tasks.tasks.options import GENERAL, TaskOption
 
 _SCRIPT_OPTIONS = frozenset(
     {"complete", "debug", "help", "list", "list-depth", "list-format", "print-completion-script", "version"}
 )
+# What Invoke's parser says, and what it means.
+_PARSER_WORDS = {
+    r"Flag (\S+) needed value and was not given one!": "{} needs a value; `gomab TASK --help` shows which",
+    r"Flag (\S+) doesn't take any value!": "{} takes no value",
+}
 
 
 def collection(
@@ -68,7 +74,14 @@ def main() -> None:
     """Run the `gomab` script."""
     # Python's last search for garbage would walk through all modules, an eighth of a short run.
     atexit.register(gc.freeze)
-    _Script(name="gomab", binary="gomab", namespace=collection(), version=gomab_tasks.__version__).run()
+    namespace = collection(root=find_root(Path.cwd()))
+    script = _Script(name="gomab", binary="gomab", namespace=namespace, version=gomab_tasks.__version__)
+    try:
+        with printing():
+            script.run()
+    except StorageError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
 
 
 class _InvokeTask(InvokeTask[Any]):
@@ -86,9 +99,8 @@ class _InvokeTask(InvokeTask[Any]):
         self,
         ignore_unknown_help: bool | None = None,  # noqa: ARG002, FBT001 - Invoke's signature
     ) -> list[Argument]:
-        """Give the options; the first of each initial letter gets it as a short flag."""
-        letters: set[str] = set()
-        return [_argument(option, letters) for option in self._options]
+        """Give the options."""
+        return [_argument(option) for option in self._options]
 
 
 class _Argument(Argument):
@@ -113,21 +125,18 @@ class _Argument(Argument):
             try:
                 self._option.number(value)
             except SettingsError as error:
-                raise Exit(str(error), SettingsError.exit_code) from None
+                raise _usage_error(str(error)) from None
         super().set_value(value, cast)
 
 
-def _argument(option: TaskOption, letters: set[str]) -> Argument:
-    flag, letter = option.flag.removeprefix("--"), option.name[0]
-    names = [flag] if letter in letters else [flag, letter]
-    letters.add(letter)
-    return _Argument(option, names)
+def _argument(option: TaskOption) -> Argument:
+    return _Argument(option, [name for name in (option.flag.removeprefix("--"), option.letter) if name])
 
 
 def _run(door: Door, task: Task, context: Context, values: dict[str, Any]) -> None:
     if context.config.run.dry:
         plan = door.command.format("plan")
-        raise Exit(f"--dry means nothing to gomab; `{plan}` shows what would happen", SettingsError.exit_code)
+        raise _usage_error(f"--dry means nothing to gomab; `{plan}` shows what would happen")
     general = {option.name: values.pop(option.name) for option in GENERAL}
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
@@ -157,7 +166,7 @@ class _Script(Program):
         with _usage_errors():
             super().parse_core(argv)
         if self.core.remainder:
-            raise Exit(f"gomab: takes no words after --: {self.core.remainder}", SettingsError.exit_code)
+            raise _usage_error(f"gomab takes no words after --: {self.core.remainder}")
 
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
         """Leave out of the help what the parser needs and nobody else does."""
@@ -177,11 +186,18 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except ParseError as error:
-        raise Exit(f"gomab: {_explain(error)}", SettingsError.exit_code) from None
+        raise _usage_error(_explain(error)) from None
+
+
+def _usage_error(message: str) -> Exit:
+    return Exit(f"error: {message}", SettingsError.exit_code)
 
 
 def _explain(error: ParseError) -> str:
     """Word what Invoke's parser found, with the nearest word that there is."""
+    for pattern, words in _PARSER_WORDS.items():
+        if found := re.fullmatch(pattern, str(error)):
+            return words.format(found[1])
     unknown = re.fullmatch(r"No idea what '(.*)' is!", str(error))
     if not unknown:
         return str(error)

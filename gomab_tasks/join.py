@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files
+from gomab_tasks.built import group_of, layout_errors, records_of, verify_record
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -22,7 +22,6 @@ from gomab_tasks.record import (
     ImageRecord,
     image_lock,
     layout_folder,
-    read_records,
     record_folder,
 )
 
@@ -72,13 +71,23 @@ def join(project: Project, wanted: Wanted) -> Joined:
         if wanted.made:
             _remove_others(out, wanted)
         records = _choose(project, wanted)
-        _verify(layout, records, wanted.made)
+        checked = [layer.layer for record in wanted.made for layer in record.layers]
+        for record in records:
+            verify_record(project, record, checked)
         index = layout.put_blob(INDEX, _index(records, wanted.annotations))
         layout.write_index(index)
         # The index lists every record there is: others were removed or refused above.
-        layout.remove_unreferenced()
+        with layout_errors(project, layout):
+            layout.remove_unreferenced()
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
+
+
+def require_parts(project: Project, wanted: Sequence[Wanted]) -> None:
+    """Raise `VerificationError` for all images of which no platform was left; locks nothing."""
+    empty = [one for one in wanted if not any(record_folder(project.out, one.image).glob("*.json"))]
+    if problems := [problem for one in empty for problem in _missing(project, one, ())]:
+        raise VerificationError("\n".join(problems))
 
 
 def _index(records: Sequence[ImageRecord], annotations: Mapping[str, str]) -> bytes:
@@ -96,7 +105,7 @@ def _remove_others(out: Path, wanted: Wanted) -> None:
 
 
 def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
-    found = read_records(project.out, wanted.image)
+    found = records_of(project, wanted.image)
     problems = [
         *_doubled(project, found),
         *_missing(project, wanted, found),
@@ -138,9 +147,15 @@ def _foreign(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterat
             yield f"{project.shown(path)}: is of image '{record.image}', not '{wanted.image}'; remove it"
         elif record.platform not in names:
             yield (
-                f"{wanted.image} {record.platform}: was built, but is not among the platforms to join "
-                f"({', '.join(names)}); add it to the table or remove {project.shown(path)}"
+                f"{wanted.image} {record.platform}: was built, but {_reason(project, record, names)} "
+                f"or remove {project.shown(path)}"
             )
+
+
+def _reason(project: Project, record: ImageRecord, names: Sequence[str]) -> str:
+    if record.platform in map(str, group_of(project, record.image).platforms):
+        return f"--arch leaves it out ({', '.join(names)}); name it there too"
+    return f"is not among the platforms to join ({', '.join(names)}); add it to the table"
 
 
 def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterator[str]:
@@ -161,15 +176,3 @@ def _compared(record: ImageRecord) -> dict[str, str]:
     shared = {layer.holds: layer.digest for layer in record.layers if layer.holds not in {BASE, PROGRAMS}}
     base = {"image.base": f"{record.base.name}@{record.base.digest}"} if record.base else {}
     return {**record.inputs, **shared, **base}
-
-
-def _verify(layout: Layout, records: Sequence[ImageRecord], made: Sequence[ImageRecord]) -> None:
-    checked = [layer.layer for record in made for layer in record.layers]
-    for record in records:
-        verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), checked)
-        sizes = (record.size, record.unpacked_size)
-        if sizes != (verified.size, verified.unpacked_size):
-            raise VerificationError(
-                f"{record.image} {record.platform}: its record says {sizes} bytes, its layers hold "
-                f"{(verified.size, verified.unpacked_size)}; build that platform again"
-            )

@@ -9,6 +9,7 @@ reads the table and nothing else.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ from gomab_tasks.tasks.commandline import parse_options
 if TYPE_CHECKING:
     from nox.sessions import Session
 
+# Taken early: by the time a session runs, a worker may have lost it.
+_PARENT = os.getppid()
 _FALLBACK = (Platform("linux", "amd64"), Platform("linux", "arm64"))
 
 
@@ -99,15 +102,20 @@ def _platforms(door: Door) -> Sequence[Platform]:
 
 def _run(door: Door, task: Task, session: Session, platform: str) -> None:
     try:
-        options = parse_options(task, session.posargs)
+        options = parse_options(task, session.posargs, f"{door.command.format(task.name)} --")
+        if options is None:
+            return
         if platform:
             options["arch"] = _one_platform(door, options["arch"], platform, session)
     except SettingsError as error:
         session.error(str(error))
     general = {name: options.pop(name) for name in ("json", "quiet")}
-    outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
-    if outcome.code in (StoppedError.exit_code, TerminatedError.exit_code):
+    parent = _PARENT if getattr(session, "parallel", False) else None  # not in every supported Nox
+    outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"], parent=parent)
+    if outcome.code == StoppedError.exit_code:
         raise KeyboardInterrupt
+    if outcome.code == TerminatedError.exit_code:
+        raise SystemExit(outcome.code)  # Nox knows no other way to end with it
     if outcome.code:
         session.error(f"exit code {outcome.code}")
 

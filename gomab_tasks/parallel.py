@@ -15,14 +15,18 @@ _WAKE_SECONDS = 0.1
 
 
 def run_all(
-    functions: Sequence[Callable[[], Result]], workers: int, stop: Callable[[], None]
+    functions: Sequence[Callable[[], Result]],
+    workers: int,
+    stop: Callable[[], None],
+    on_wake: Callable[[], object] = bool,
 ) -> list[Result | Exception]:
     """Call every function, `workers` at a time; give results and errors in order.
 
     An error of one does not stop the others: the user learns about every
     platform in one run. When this thread is interrupted, `stop` is called to
     make the running functions end, nothing further starts, and the interruption
-    goes on once all have ended.
+    goes on once all have ended. `on_wake` is called in this thread all the
+    while; what it raises is such an interruption.
 
     Even one function gets a thread of its own: Python runs signal handlers in
     the main thread, between any two lines, where an exception could leave a
@@ -34,7 +38,7 @@ def run_all(
             for function in functions:
                 futures.append(pool.submit(_outcome, function))  # noqa: PERF401 - kept when interrupted
             while wait(futures, _WAKE_SECONDS).not_done:
-                pass
+                on_wake()
         except BaseException:
             _cancel(futures)
             stop()

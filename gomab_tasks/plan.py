@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
@@ -13,8 +14,11 @@ from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.platforms import Platform
 from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group, Settings
+from gomab_tasks.settings.problem import Problem, WrongValueError, wrong
+from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
 
+T = TypeVar("T")
 PROGRAM_FOLDER = "/app"
 """Where an image holds its programs, whatever its workdir."""
 
@@ -84,19 +88,36 @@ def plan_images(settings: Settings, facts: Facts, selection: Selection) -> tuple
         ImagePlan(name, group, facts.mains[name], selection.of(group.platforms), group.platforms)
         for name, group in groups.items()
     )
-    _check_platforms(images)
-    _check_references(images)
+    reason = "Go links it only through a C compiler, and gomab builds without cgo"
+    _refuse_platforms(images, selection.added, settings.source, lambda platform: platform.needs_cgo, reason)
+    _check_references(images, settings.source)
     return images
 
 
-def require_linux(plan: Plan) -> None:
+def read_each(images: Iterable[ImagePlan], source: Path, read: Callable[[ImagePlan], T]) -> dict[str, T]:
+    """Read something of every image, by the image's name.
+
+    Args:
+        source: the pyproject.toml.
+
+    Raises `SettingsError` with the wrong keys of all images at once, each with its line.
+    """
+    found: dict[str, T] = {}
+    problems: list[str] = []
+    for image in images:
+        try:
+            found[image.name] = read(image)
+        except WrongValueError as error:
+            problems += refusal(source, error.keyed, image.name).problems
+    if problems:
+        raise SettingsError(dict.fromkeys(problems))
+    return found
+
+
+def require_linux(plan: Plan, source: Path) -> None:
     """Raise `SettingsError` when an image is wanted for another system than linux."""
-    others = [str(platform) for platform in plan.platforms if platform.os != "linux"]
-    if others:
-        raise SettingsError(
-            f"platforms: images are for linux, not {', '.join(others)}; "
-            "`build` compiles those, or take them out of the image's platforms"
-        )
+    reason = "images are for linux, and only `build` compiles for other systems"
+    _refuse_platforms(plan.images, plan.added, source, lambda platform: platform.os != "linux", reason)
 
 
 def flags_of(image: ImagePlan, templates: Templates) -> Flags:
@@ -146,16 +167,25 @@ def _coexist(one: ImagePlan, other: ImagePlan) -> bool:
     return all(names.get(main.name, main) == main for main in other.mains)
 
 
-def _check_platforms(images: Sequence[ImagePlan]) -> None:
-    impossible = {str(platform) for image in images for platform in image.platforms if platform.needs_cgo}
-    if impossible:
-        raise SettingsError(
-            f"platforms: Go links {', '.join(sorted(impossible))} only through a C compiler, "
-            "and gomab builds without cgo; take it out"
-        )
+def _refuse_platforms(
+    images: Sequence[ImagePlan],
+    added: Sequence[Platform],
+    source: Path,
+    is_refused: Callable[[Platform], bool],
+    reason: str,
+) -> None:
+    """Say from where each platform that is refused came: from `--arch`, else from the table."""
+    if given := ", ".join(str(platform) for platform in added if is_refused(platform)):
+        raise SettingsError(f"--arch {given}: {reason}; leave it out")
+
+    def check(image: ImagePlan) -> None:
+        if listed := ", ".join(str(platform) for platform in image.platforms if is_refused(platform)):
+            raise wrong(("platforms",), f"has {listed}: {reason}; take it out")
+
+    read_each(images, source, check)
 
 
-def _check_references(images: Sequence[ImagePlan]) -> None:
+def _check_references(images: Sequence[ImagePlan], source: Path) -> None:
     """Two images of one repository and tag would overwrite each other."""
     seen: dict[tuple[str, str], str] = {}
     for image in images:
@@ -166,8 +196,9 @@ def _check_references(images: Sequence[ImagePlan]) -> None:
                 tag.replace("{image}", image.name),
             )
             if reference in seen:
-                raise SettingsError(
-                    f"images '{seen[reference]}' and '{image.name}' would both be published as "
-                    f"{':'.join(reference)}; put {{image}} into image.repository"
+                text = (
+                    f"puts '{seen[reference]}' and '{image.name}' at {':'.join(reference)}; "
+                    "write {image} in it, or in image.tags"
                 )
+                raise refusal(source, [Problem(("image", "repository"), text)], image.name)
             seen[reference] = image.name

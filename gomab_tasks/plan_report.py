@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gomab_tasks import rootfs
@@ -12,7 +13,7 @@ from gomab_tasks.builds import Capacity
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, arguments
 from gomab_tasks.oci.tar import Entry, complete
-from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan
+from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH
 from gomab_tasks.sources import file_entries
@@ -70,6 +71,7 @@ class PlanResult:
     Attributes:
         passed_through: Go variables of the user's that change the programs.
         side_by_side: how many `go build`s run at once.
+        skipped: folders of main packages that were left aside.
     """
 
     go: str
@@ -77,6 +79,7 @@ class PlanResult:
     passed_through: Mapping[str, str]
     side_by_side: int
     images: tuple[PlannedImage, ...]
+    skipped: tuple[str, ...]
     builds: tuple[PlannedCompile, ...]
 
     def text(self) -> str:
@@ -92,13 +95,15 @@ def report_plan(project: Project, facts: Facts, plan: Plan, jobs: int = 0) -> Pl
     Raises `SettingsError` for files of the table that the project lacks.
     """
     capacity = Capacity.of(jobs, len(plan.builds))
+    images = [image for image in plan.images if image.platforms]
     variables = {image.name: image.group.go.variables for image in plan.images}
     return PlanResult(
         go=facts.toolchain.version,
         module=facts.module.path or "workspace",
         passed_through=facts.byte_variables,
         side_by_side=capacity.side_by_side,
-        images=tuple(_image(project, image) for image in plan.images if image.platforms),
+        images=tuple(read_each(images, project.settings.source, partial(_image, project)).values()),
+        skipped=facts.skipped,
         builds=tuple(
             _compile(project, facts, replace_variables(planned.build, variables[planned.images[0]]), capacity)
             for planned in plan.builds

@@ -25,8 +25,8 @@ from gomab_tasks.secrets import Redact
 
 # INT and TERM together: `nox -j` kills a session 2 s after it asked it to end.
 _GRACE_SECONDS = 0.8
-# What a failure shows of a program that may print for ever.
-_LAST_LINES = 200
+# What is kept of a program that may print for ever: how it began, and how it ended.
+_FIRST_LINES, _LAST_LINES = 20, 200
 _LONGEST_LINE = 8192
 
 
@@ -48,7 +48,8 @@ class Child:
         self._process = process
         self._redact = redact
         self._check = check
-        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -64,17 +65,18 @@ class Child:
 
     @property
     def output(self) -> str:
-        """The last lines that it printed so far, stdout and stderr as they came, redacted."""
+        """The first and the last lines that it printed so far, stdout and stderr as they came, redacted."""
         if self._process.poll() is not None:
             # A descendant may hold the pipe open for ever.
             self._reader.join(_GRACE_SECONDS)
-        return self._redact("".join(self._lines.copy()))
+        return self._redact("".join([*self._first, *self._last.copy()]))
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as stdout:
             while line := stdout.readline(_LONGEST_LINE):
-                self._lines.append(line)
+                lines = self._first if len(self._first) < _FIRST_LINES else self._last
+                lines.append(line)
 
 
 class Processes:
@@ -90,7 +92,7 @@ class Processes:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
 
-    def run(
+    def run(  # noqa: PLR0913 - all but one are keywords with defaults
         self,
         argv: Sequence[str | Path],
         *,
@@ -99,6 +101,7 @@ class Processes:
         stdin: str | None = None,
         on_line: Callable[[str], None] | None = None,
         secret_stdout: bool = False,
+        seconds: float | None = None,
     ) -> Completed:
         """Run a program to its end and capture what it prints.
 
@@ -108,12 +111,13 @@ class Processes:
                 it raises ends the child and is raised here.
             secret_stdout: stdout is wanted for the secret it is, so it is not
                 redacted; the caller keeps it to itself.
+            seconds: a program that runs for longer is ended; for ever if not given.
 
-        Raises `ToolError` when the program cannot be started, `StoppedError`
-        when `stop()` ended it.
+        Raises `ToolError` when the program cannot be started or runs for too
+        long, `StoppedError` when `stop()` ended it.
         """
         words = tuple(str(word) for word in argv)
-        run = functools.partial(self._run, words, cwd, env, stdin, on_line)
+        run = functools.partial(self._run, words, cwd, env, stdin, on_line, seconds)
         if threading.current_thread() is not threading.main_thread():
             completed: Completed | Exception = run()
         else:
@@ -133,7 +137,7 @@ class Processes:
     ) -> Iterator[Child]:
         """Run a program beside the block, and end it with its descendants after the block.
 
-        Only the last lines of what it prints are kept. Not for the main thread,
+        Only the first and the last lines of what it prints are kept. Not for the main thread,
         where a signal's handler may come between a fork and the note of its child.
 
         Args:
@@ -170,12 +174,19 @@ class Processes:
         env: Mapping[str, str] | None,
         stdin: str | None,
         on_line: Callable[[str], None] | None,
+        limit: float | None,
     ) -> Completed:
         start = time.monotonic()
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         child = self._start(words, cwd, self.environment | dict(env or {}), source)
         try:
-            stdout, stderr = self._communicate(child, stdin, on_line)
+            stdout, stderr = self._communicate(child, stdin, on_line, limit)
+        except subprocess.TimeoutExpired:
+            _end_groups([child])
+            for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
+                pipe.close()
+            self.check()
+            raise ToolError(f"{words[0]} did not end within {limit:g} s") from None
         finally:
             with self._lock:
                 self._running.discard(child)
@@ -213,10 +224,14 @@ class Processes:
         return child
 
     def _communicate(
-        self, child: subprocess.Popen[str], stdin: str | None, on_line: Callable[[str], None] | None
+        self,
+        child: subprocess.Popen[str],
+        stdin: str | None,
+        on_line: Callable[[str], None] | None,
+        limit: float | None,
     ) -> tuple[str, str]:
         if on_line is None:
-            return child.communicate(stdin)
+            return child.communicate(stdin, limit)
         assert child.stderr is not None
         stderr, child.stderr = child.stderr, None  # so that communicate() leaves it to the thread
         lines: list[str] = []
@@ -235,7 +250,7 @@ class Processes:
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-        stdout, _ = child.communicate(stdin)
+        stdout, _ = child.communicate(stdin, limit)
         reader.join()
         if failures:
             raise failures[0]

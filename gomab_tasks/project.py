@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.errors import SettingsError
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
-from gomab_tasks.settings import Settings, read_settings
+from gomab_tasks.settings import FILE, Settings, has_table, read_settings
+from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.refusal import refusal
 
+_FILES = (FILE, "go.mod", "go.work")
 Ask = Callable[[str], bool | None]
 """Ask the user whether to do something; None where nobody can answer."""
 
@@ -80,6 +82,18 @@ class Project:
         self.emit(Event("warned", text=text))
 
 
+def find_root(start: Path) -> Path:
+    """Find the project that a folder lies in, from there upward.
+
+    It is the nearest folder whose pyproject.toml has a `[tool.gomab]`, else the
+    nearest with a pyproject.toml, go.mod or go.work, else `start` itself.
+    """
+    folders = (start, *start.parents)
+    with_table = (folder for folder in folders if has_table(folder))
+    with_files = (folder for folder in folders if any((folder / name).is_file() for name in _FILES))
+    return next(with_table, None) or next(with_files, start)
+
+
 def open_project(
     root: str | Path = ".",
     *,
@@ -115,7 +129,8 @@ def open_project(
 def _require_inside(project: Project, key: str, folder: Path) -> None:
     """Follow links: a folder that only looks like one inside the project is refused."""
     if not folder.resolve().is_relative_to(project.root):
-        raise SettingsError(
-            f"pyproject.toml: {key} is '{folder.relative_to(project.root)}', a link out of the project "
-            f"to {folder.resolve()}; name a folder inside it"
+        text = (
+            f"is '{folder.relative_to(project.root)}', a link out of the project to {folder.resolve()}; "
+            "name a folder inside it"
         )
+        raise refusal(project.settings.source, [Problem((key,), text)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gomab_tasks import files
-from gomab_tasks.built import Built
+from gomab_tasks.built import Built, layout_errors
 from gomab_tasks.destinations import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.descriptor import Descriptor
@@ -59,6 +59,12 @@ class Published:
         names = [f"{self.repository}:{tag}" for tag in self.tags] or [self.repository]
         return tuple(f"{name}@{self.digest}" for name in names)
 
+    @property
+    def remark(self) -> str:
+        """What to know of what went by digest alone."""
+        platforms = ", ".join(one.platform for one in self.platforms)
+        return "" if self.tags else f"({platforms}, without a tag)"
+
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
@@ -68,7 +74,8 @@ class PushResult:
 
     def text(self) -> str:
         """Give a line for each reference, with its digest whole."""
-        return columns([[one.image, reference] for one in self.images for reference in one.references])
+        rows = [[one.image, reference, one.remark] for one in self.images for reference in one.references]
+        return columns(rows)
 
 
 def publish(
@@ -102,7 +109,8 @@ def publish_platform(
         step(project.emit, "push", target.image, record.platform) as running,
         files.locked(lock, project.processes.check, shared=True),
     ):
-        image = verify_image(layout, record.descriptor, Platform.parse(record.platform))
+        with layout_errors(project, layout):
+            image = verify_image(layout, record.descriptor, Platform.parse(record.platform))
         content = read_content(layout, image.manifest)
         pushed = push(client, content, _destination(project, target, image.manifest, artifacts), running)
     remember(project, target.image, pushed.repository, pushed.digest)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gomab_tasks.built import group_of
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Reference, check_tag, parse_reference
+from gomab_tasks.settings import Image
+from gomab_tasks.settings.template import check_template, fields_of, fill_template
 from gomab_tasks.templates import Templates
+
+LOCAL_TAG = "dev"
+"""The tag of a file or a loaded image where the default has no value, as outside git.
+
+Without any, kind, containerd and `docker run` have no name to call it by; `latest` would promise more, and
+Kubernetes looks for it in a registry.
+"""
+# docker/metadata-action does the same.
+_NOT_IN_TAGS = r"[^a-zA-Z0-9._-]+"
 
 
 class Names:
@@ -19,18 +31,16 @@ class Names:
     """
 
     def __init__(self, project: Project, repository: str = "", tags: Sequence[str] = ()) -> None:
-        """Take what the command line gives in place of the table's."""
+        """Take what the command line gives in place of the table's; raises `SettingsError`."""
         self._project = project
-        self._repository = repository
-        self._tags = tags
+        self.given_repository = _checked(repository, "--repository")
+        self._tags = [_checked(tag, "--tag") for tag in tags]
         self._templates = Templates(project.processes, project.root)
 
     def find_repository(self, image: str) -> str:
         """Give where an image goes; empty where nothing says so."""
-        if self._repository:
-            return self._templates.fill(self._repository, "--repository", image)
-        text = group_of(self._project, image).image.repository
-        return self._templates.fill(text, "image.repository", image) if text else ""
+        text, where = self._repository(image)
+        return self._templates.fill(text, where, image) if text else ""
 
     def repository(self, image: str) -> str:
         """Give where an image goes; raises `SettingsError` where nothing says so."""
@@ -43,11 +53,64 @@ class Names:
 
     def tags(self, image: str) -> tuple[str, ...]:
         """Give an image's tags, each once."""
-        texts = self._tags or group_of(self._project, image).image.tags
-        where = "--tag" if self._tags else "image.tags"
-        return tuple(dict.fromkeys(check_tag(self._templates.fill(text, where, image)) for text in texts))
+        return tuple(dict.fromkeys(self._tag(text, image) for text in self._tag_texts(image)))
+
+    def revision(self, image: str) -> str | None:
+        """Give the commit, as `{git.sha}` spells it, where repository or tags take anything from git."""
+        texts = (self._repository(image)[0], *self._tag_texts(image))
+        fields = frozenset[str]().union(*map(fields_of, texts))
+        return self._templates.fill("{git.sha}", "image.tags") if any(map(_is_of_git, fields)) else None
 
     def references(self, image: str) -> tuple[Reference, ...]:
-        """Give a reference for each tag; without a repository they bear the image's name alone."""
+        """Give a reference for each tag, for files and engines.
+
+        Without a repository they bear the image's name alone; where the default
+        of tags has no value, the tag is `LOCAL_TAG`, and that is said.
+        """
         repository = self.find_repository(image) or image
-        return tuple(parse_reference(f"{repository}:{tag}") for tag in self.tags(image))
+        return tuple(parse_reference(f"{repository}:{tag}") for tag in self._local_tags(image))
+
+    def _local_tags(self, image: str) -> tuple[str, ...]:
+        try:
+            return self.tags(image)
+        except SettingsError as error:
+            if tuple(self._tag_texts(image)) != Image().tags:
+                raise
+            self._project.say(f"{image}: gets the tag '{LOCAL_TAG}', since {error}")
+            return (LOCAL_TAG,)
+
+    def _repository(self, image: str) -> tuple[str, str]:
+        """Give the template of an image's repository and where it stands; empty where nothing says so."""
+        if self.given_repository:
+            return self.given_repository, "--repository"
+        return group_of(self._project, image).image.repository or "", "image.repository"
+
+    def _tag_texts(self, image: str) -> Sequence[str]:
+        return self._tags or group_of(self._project, image).image.tags
+
+    def _tag(self, text: str, image: str) -> str:
+        where = "--tag" if self._tags else "image.tags"
+
+        def value(field: str) -> str:
+            filled = self._templates.fill(f"{{{field}}}", where, image)
+            # Branches and tags of git may have a slash or a plus, as in feature/login.
+            return re.sub(_NOT_IN_TAGS, "-", filled) if _is_of_git(field) else filled
+
+        try:
+            return check_tag(fill_template(text, value))
+        except SettingsError as error:
+            if str(error).startswith(where):
+                raise
+            what = f"'{text}' gives the {error}" if fields_of(text) else error
+            raise SettingsError(f"{where}: {what}") from None
+
+
+def _checked(template: str, option: str) -> str:
+    try:
+        return check_template(template)
+    except ValueError as error:
+        raise SettingsError(f"{option} {error}") from None
+
+
+def _is_of_git(field: str) -> bool:
+    return field == "version" or field.startswith("git.")

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gomab_tasks.errors import SettingsError
 from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.settings import SCRATCH, Image
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, wrong
 from gomab_tasks.sources import file_entries, folder_entries, unique
 from gomab_tasks.wheels import wheel_files, wheel_version
 
@@ -39,7 +39,7 @@ class User:
 def user_of(image: Image) -> User:
     """Resolve `image.user` to numbers; on scratch only a few names are known.
 
-    Raises `SettingsError` for another name.
+    Raises `WrongValueError` for another name.
     """
     name, _, group = (image.user or _DEFAULT_USER).partition(":")
     uid = _number(name)
@@ -61,12 +61,20 @@ def entrypoint_of(plan: ImagePlan) -> tuple[str, ...]:
 def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
     """List what an image holds below its programs: what a layer holds -> its entries, lowest first.
 
-    Raises as `root_entries` and `file_entries` do, and `SettingsError` for a
-    file in the place of a program.
+    Raises as `root_entries` and `file_entries` do, for the keys of both, and
+    `WrongValueError` for a file in the place of a program.
     """
     settings = image.group.image
-    below = root_entries(settings, root)
-    above = keep_folders(below, file_entries(settings.files, root))
+    below: list[Entry] = []
+    files: list[Entry] = []
+    problems: list[Problem] = []
+    with collected(problems):
+        below = root_entries(settings, root)
+    with collected(problems):
+        files = file_entries(settings.files, root)
+    if problems:
+        raise WrongValueError(problems)
+    above = keep_folders(below, files)
     _check_programs(image, above)
     layers = {"root files": below, "files": above}
     return {holds: entries for holds, entries in layers.items() if entries}
@@ -114,7 +122,7 @@ def lay_on(tree: Tree, below: Iterable[Entry], entries: Iterable[Entry]) -> list
     itself, puts folders in the place of links, and gives those that the layer
     does not list to root.
 
-    Raises `SettingsError` for a file in the place of a folder.
+    Raises `WrongValueError` for a file in the place of a folder.
     """
     placed = unique(_placed(entry, tree) for entry in entries)
     return keep_folders([*tree.folders_of(entry.path for entry in placed), *below], placed)
@@ -126,9 +134,10 @@ def _placed(entry: Entry, tree: Tree) -> Entry:
     folder, slash, name = entry.path.rpartition("/")
     path = f"{tree.resolve(folder)}/{name}".lstrip("/") if slash else name
     if path in tree.folders:
-        raise SettingsError(
-            f"pyproject.toml: a {entry.kind} is to lie at '/{entry.path}', which is a folder of image.base; "
-            "choose another path"
+        raise wrong(
+            ("image",),
+            f"has a {entry.kind} that is to lie at '/{entry.path}', which is a folder of image.base; "
+            "choose another path",
         )
     return replace(entry, path=path)
 
@@ -136,7 +145,7 @@ def _placed(entry: Entry, tree: Tree) -> Entry:
 def root_entries(image: Image, root: Path) -> list[Entry]:
     """List what every program on scratch needs: users, /tmp, certificates, zones, folders.
 
-    Raises `SettingsError` for a path of the table that is no file, and
+    Raises `WrongValueError` for a path of the table that is no file, and
     `VerificationError` when a wheel's file is not the one it was published with.
     """
     user = user_of(image)
@@ -204,9 +213,10 @@ def _check_programs(image: ImagePlan, entries: Iterable[Entry]) -> None:
     programs = {f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains}
     for entry in entries:
         if f"/{entry.path}" in programs:
-            raise SettingsError(
-                f"pyproject.toml: image.files puts a {entry.kind} at '/{entry.path}', "
-                "where the program of that name lies; choose another path"
+            raise wrong(
+                ("image", "files"),
+                f"puts a {entry.kind} at '/{entry.path}', where the program of that name lies; "
+                "choose another path",
             )
 
 
@@ -217,9 +227,9 @@ def _number(name: str) -> int:
         return _USERS[name]
     except KeyError:
         known = ", ".join(_USERS)
-        raise SettingsError(
-            f"pyproject.toml: image.user names '{name}', but an image on scratch knows only {known}; "
-            "write numbers: '1000:1000'"
+        raise wrong(
+            ("image", "user"),
+            f"names '{name}', but an image on scratch knows only {known}; write numbers: '1000:1000'",
         ) from None
 
 
@@ -250,8 +260,8 @@ def _certificates(image: Image, root: Path) -> Path:
 
 def _zones(image: Image, root: Path) -> Iterator[Entry]:
     if image.timezones is not True:
-        folder = _own_folder(str(image.timezones), "image.timezones", root)
-        yield from folder_entries(folder, ZONES, "pyproject.toml: image.timezones", root)
+        key = ("image", "timezones")
+        yield from folder_entries(_own_folder(str(image.timezones), key, root), ZONES, key, root)
         return
     prefix = "tzdata/zoneinfo/"
     for path in wheel_files(
@@ -263,16 +273,18 @@ def _zones(image: Image, root: Path) -> Iterator[Entry]:
 
 def _own_certificates(text: str, root: Path) -> Path:
     path = (root / text).resolve()
-    where = f"pyproject.toml: image.ca-certificates is '{text}', which"
+    key = ("image", "ca-certificates")
     if not path.is_file() or not path.is_relative_to(root):
-        raise SettingsError(f"{where} is no file in the project")
+        raise wrong(key, f"is '{text}', which is no file in the project; name a PEM file there")
     if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
-        raise SettingsError(f"{where} holds no certificate in PEM form; openssl x509 converts other forms")
+        raise wrong(
+            key, f"is '{text}', which holds no certificate in PEM form; openssl x509 converts other forms"
+        )
     return path
 
 
-def _own_folder(text: str, key: str, root: Path) -> Path:
+def _own_folder(text: str, key: KeyPath, root: Path) -> Path:
     path = (root / text).resolve()
     if not path.is_dir() or not path.is_relative_to(root):
-        raise SettingsError(f"pyproject.toml: {key} is '{text}', which is no folder in the project")
+        raise wrong(key, f"is '{text}', which is no folder in the project; name one there")
     return path

@@ -21,6 +21,11 @@ _USERINFO = re.compile(r"(?<=://)[^\s/?#'\"]+@")
 _SHORTEST = 6
 
 
+def is_secret_name(name: str) -> bool:
+    """Tell whether an environment variable's name says that its value is secret."""
+    return bool(_NAMES.search(name.upper()))
+
+
 def redactor(environment: Mapping[str, str]) -> Redact:
     """Make a function that replaces what is secret in a text by `***`."""
     # A key of several lines is also looked for line by line, as output comes.
@@ -28,7 +33,7 @@ def redactor(environment: Mapping[str, str]) -> Redact:
         {
             part
             for name, value in environment.items()
-            if _NAMES.search(name.upper()) and not value.startswith("/")
+            if is_secret_name(name) and not value.startswith("/")
             for part in (value, *value.splitlines())
             if len(part) >= _SHORTEST
         },

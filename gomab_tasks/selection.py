@@ -33,6 +33,8 @@ def select(arch: Iterable[str], settings: Settings) -> Selection:
 
     Raises `SettingsError` for a name that Go or OCI does not know.
     """
+    if isinstance(arch, str):
+        raise SettingsError(f"arch is {arch!r}; give a tuple: arch=({arch!r},)")
     words = [word for text in arch for word in (list(filter(str.strip, text.split(",")))) or [text]]
     table = settings.platforms
     chosen: list[Platform] = []

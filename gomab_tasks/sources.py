@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, show, wrong
 
 
 def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
@@ -19,22 +19,25 @@ def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
 
     Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
 
-    Raises `SettingsError` for sources that do not exist, lie or lead out of
-    the project, or dangle.
+    Raises `WrongValueError` for all sources that do not exist, lie or lead out
+    of the project, or dangle.
     """
-    return unique(
-        entry
-        for number, item in enumerate(files)
-        for entry in _entries_of(item, f"pyproject.toml: image.files[{number}]", root)
-    )
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for number, item in enumerate(files):
+        with collected(problems):
+            entries += _entries_of(item, ("image", "files", number), root)
+    if problems:
+        raise WrongValueError(problems)
+    return unique(entries)
 
 
-def folder_entries(folder: Path, to: str, where: str, root: Path) -> Iterator[Entry]:
-    """List a folder of the project under another name; `where` is the key that names it.
+def folder_entries(folder: Path, to: str, key: KeyPath, root: Path) -> Iterator[Entry]:
+    """List a folder of the project under another name; `key` is what names it in the table.
 
     Raises as `file_entries` does.
     """
-    return _walk(folder, to, _Origin(where, root, folder))
+    return _walk(folder, to, _Origin(key, root, folder))
 
 
 def unique(entries: Iterable[Entry]) -> list[Entry]:
@@ -44,23 +47,26 @@ def unique(entries: Iterable[Entry]) -> list[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    where: str
+    key: KeyPath
     root: Path
     source: Path
 
-    def shown(self, path: Path) -> str:
-        return f"{self.where}: '{path.relative_to(self.root)}'"
+    def refuse(self, path: Path, reason: str) -> WrongValueError:
+        """Make the error of the source itself, or of something below it."""
+        verb = "is" if path == self.source else "takes"
+        return wrong(self.key, f"{verb} {show(str(path.relative_to(self.root)))}, which {reason}")
 
 
-def _entries_of(item: FileEntry, where: str, root: Path) -> Iterator[Entry]:
-    origin = _Origin(where, root, root / item.source)
+def _entries_of(item: FileEntry, key: KeyPath, root: Path) -> Iterator[Entry]:
+    origin = _Origin(key, root, root / item.source)
     if not os.path.lexists(origin.source):
-        raise SettingsError(f"{where}: '{item.source}' does not exist in the project")
+        raise origin.refuse(
+            origin.source, "does not exist; name a file or folder, relative to pyproject.toml"
+        )
     _resolve(origin.source, origin)
     if item.target == "/" and not origin.source.is_dir():
-        raise SettingsError(
-            f"{where}: '{item.source}' is no folder; write the whole path that it gets: "
-            f"'/{origin.source.name}'"
+        raise origin.refuse(
+            origin.source, f"is no folder; write the whole path that it gets: '/{origin.source.name}'"
         )
     return _walk(origin.source, item.target.strip("/"), origin)
 
@@ -77,7 +83,7 @@ def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
     elif stat.S_ISREG(status.st_mode):
         yield _file(path, to)
     else:
-        raise SettingsError(f"{origin.shown(path)} is no file, folder or link; images cannot hold it")
+        raise origin.refuse(path, "is no file, folder or link; images cannot hold it")
 
 
 def _file(path: Path, to: str) -> Entry:
@@ -92,9 +98,10 @@ def _link(path: Path, to: str, origin: _Origin) -> Entry:
         return Entry(path=to, kind="symlink", mode=0o777, target=_target_inside(path, resolved, origin))
     if resolved.is_file():
         return _file(resolved, to)
-    raise SettingsError(
-        f"{origin.shown(path)} is a link to a folder outside of "
-        f"'{origin.source.relative_to(origin.root)}'; list that folder as an entry of its own"
+    raise origin.refuse(
+        path,
+        f"is a link to a folder outside of '{origin.source.relative_to(origin.root)}'; "
+        "list that folder as an entry of its own",
     )
 
 
@@ -113,11 +120,11 @@ def _resolve(path: Path, origin: _Origin) -> Path:
     try:
         resolved = Path(os.path.realpath(path, strict=True))
     except FileNotFoundError:
-        raise SettingsError(f"{origin.shown(path)} is a dangling link to '{path.readlink()}'") from None
+        raise origin.refuse(path, f"is a dangling link to '{path.readlink()}'; mend or remove it") from None
     except OSError as error:
         words = "leads to itself" if error.errno == errno.ELOOP else f"cannot be followed: {error.strerror}"
-        raise SettingsError(f"{origin.shown(path)} is a link that {words}") from None
+        raise origin.refuse(path, f"is a link that {words}; mend or remove it") from None
     if not resolved.is_relative_to(origin.root):
         what = "is a link that leads" if path.is_symlink() else "leads"
-        raise SettingsError(f"{origin.shown(path)} {what} out of the project to {resolved}")
+        raise origin.refuse(path, f"{what} out of the project to {resolved}; copy it into the project")
     return resolved

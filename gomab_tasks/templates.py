@@ -113,11 +113,12 @@ class Templates:
         # In C, since messages are matched below.
         completed = self._processes.run(["git", *words], cwd=self._folder, env={"LC_ALL": "C"})
         if completed.code:
-            raise ToolError(_explain(completed.stderr.strip()))
+            raise ToolError(explain_git(completed.stderr.strip()))
         return completed.stdout.strip()
 
 
-def _explain(words: str) -> str:
+def explain_git(words: str) -> str:
+    """Say what git's refusal means, and what mends it."""
     if distrusted := re.search(r"dubious ownership in repository at '(.+)'", words):
         folder = shlex.quote(distrusted[1])
         return f"git does not trust this folder's owner; git config --global --add safe.directory {folder}"

@@ -52,7 +52,7 @@ def table(root: Path, text: str) -> None:
         ('[tool.gomab]\nout = "/tmp/x"\n', ["out is '/tmp/x'", "relative to the project"]),
         ('[tool.gomab]\nout = "."\n', ["out is '.', the project itself"]),
         ('[tool.gomab]\nout = "elsewhere"\n', ["out is 'elsewhere', a link out of the project to"]),
-        ('[[tool.gomab.image.files]]\nfrom = "no"\nto = "/a"\n', ["'no' does not exist in the project"]),
+        ('[[tool.gomab.image.files]]\nfrom = "no"\nto = "/a"\n', ["pyproject.toml:1: image.files[0] is 'no', which does not exist"]),
         ('[[tool.gomab.image.files]]\nfrom = "../x"\nto = "/a"\n', ["from is '../x'", "out of the project"]),
         ('[[tool.gomab.image.files]]\nfrom = "elsewhere"\nto = "/a"\n', ["a link that leads out of the"]),
         ('[[tool.gomab.image.files]]\nfrom = "dangling"\nto = "/a"\n', ["a dangling link to 'nowhere'"]),
@@ -107,7 +107,7 @@ def test_no_go_mod(module: ModuleFactory, gomab: Script) -> None:
     """A folder without a module names the setting for its place."""
     root = module("hello")
     (root / "go.mod").unlink()
-    refused(gomab(root, "images"), 2, "no go.mod or go.work in '.'; set `module`")
+    refused(gomab(root, "images"), 2, f"no go.mod or go.work in {root}; set `module`")
 
 
 def test_compile_error(module: ModuleFactory, gomab: Script) -> None:
@@ -268,7 +268,8 @@ def test_damaged_layer_in_a_join(module: ModuleFactory, gomab: Script) -> None:
     blobs = (root / OUT / "images" / "hello" / "blobs" / "sha256").iterdir()
     largest = max(blobs, key=lambda path: path.stat().st_size)
     _flip(largest)
-    refused(gomab(root, "images", "--join"), 7, f"blobs/sha256/{largest.name}", "make the image again")
+    named = f"{OUT}/images/hello/blobs/sha256/{largest.name}: "
+    refused(gomab(root, "images", "--join"), 7, named, "make it again: gomab images")
 
 
 def test_damaged_records(module: ModuleFactory, gomab: Script) -> None:
@@ -279,7 +280,7 @@ def test_damaged_records(module: ModuleFactory, gomab: Script) -> None:
     good = record.read_bytes()
     for content in (b"", b'{"format": 99}'):
         record.write_bytes(content)
-        named = "records/hello/linux_amd64.json: "
+        named = f"{OUT}/records/hello/linux_amd64.json: "
         refused(gomab(root, "images", "--join"), 7, named, "build that platform again")
         refused(gomab(root, "size"), 7, named, "build that platform again")
     assert gomab(root, "images").returncode == 0

@@ -102,8 +102,31 @@ def test_an_equal_failure_is_said_once(module: ModuleFactory) -> None:
     text = failure(root, "amd64", "arm64")
     assert text.startswith("broken linux/amd64, linux/arm64: go build failed after ")
     assert text.count("undefined") == 1
-    assert text.endswith(" Log: build/gomab/logs/broken-linux-amd64.txt")
+    assert text.endswith("\nLog: build/gomab/logs/broken-linux-amd64.txt")
     assert "undefined" in (root / "build/gomab/logs/broken-linux-amd64.txt").read_text()
+
+
+def test_what_go_advises_stays_whole(module: ModuleFactory) -> None:
+    """The command is on a line of its own, and the live view tells it too."""
+    root = module("hello")
+    (root / "main.go").write_text('package main\n\nimport _ "example.com/a"\n\nfunc main() {}\n')
+    events: list[Event] = []
+    project, facts, plan = planned(root, "amd64", emit=events.append)
+    with pytest.raises(CompileError) as caught:
+        run_builds(project, facts, plan, 0, lambda _: None)
+    lines = str(caught.value).splitlines()
+    assert lines[1:] == ["  \tgo get example.com/a", "Log: build/gomab/logs/hello-linux-amd64.txt"]
+    (failed,) = [event.text for event in events if event.kind == "failed"]
+    assert failed.endswith("provides package example.com/a; to add it: go get example.com/a")
+
+
+def test_a_module_that_cannot_be_had_is_said_once(module: ModuleFactory) -> None:
+    """Its log is named as those of the compiler's are."""
+    root = module("fetched")
+    (root / "go.sum").unlink()
+    text = failure(root, "amd64", "arm64")
+    assert text.startswith("fetched linux/amd64, linux/arm64: module download failed: go.sum lacks it")
+    assert text.endswith("\nLog: build/gomab/logs/fetched-linux-amd64.txt")
 
 
 def test_different_failures_are_all_said(module: ModuleFactory) -> None:

@@ -50,6 +50,19 @@ def test_an_empty_table_finds_everything(
     assert found.skipped == skipped
 
 
+def test_what_is_left_aside_is_told(module: ModuleFactory) -> None:
+    """Also where the root or cmd/* have main packages: on the way, and to machines."""
+    root = module("two-mains")
+    for folder in ("tools/gen", "svc/z"):
+        shutil.copytree(root / "cmd/api", root / folder)
+    events: list[Event] = []
+    planned = plan(open_project(root, emit=events.append))
+    assert [image.image for image in planned.images] == ["api", "worker"]
+    assert planned.skipped == ("svc/z", "tools/gen")
+    told = "skipped, name them in image.main to build them: svc/z, tools/gen"
+    assert told in [event.text for event in events if event.kind == "said"]
+
+
 def test_main_chooses(module: ModuleFactory) -> None:
     """`image.main` names one main package or several, helpers too; each gets an image."""
     root = module("deep-mains")
@@ -84,7 +97,7 @@ def test_an_image_without_its_program(module: ModuleFactory) -> None:
     with pytest.raises(SettingsError) as caught:
         facts(module("two-mains"), {"images": {"server": {}}})
     assert str(caught.value) == (
-        "pyproject.toml: [tool.gomab.images.server] has no main, and no main packages are named 'server'; "
+        "pyproject.toml: images.server has no main, and no main packages are named 'server'; "
         "set main to one of: cmd/api, cmd/worker"
     )
 
@@ -122,7 +135,7 @@ def test_tags_of_an_image_decide_what_it_finds(module: ModuleFactory) -> None:
     assert "extra" in facts(root, {"go": {"tags": ["extra"]}}).mains
     images = {"api": {}, "extra": {"go": {"tags": ["extra"]}}}
     assert list(facts(root, {"images": images}).mains) == ["api", "extra"]
-    with pytest.raises(SettingsError, match=r"\[tool\.gomab\.images\.extra\] has no main"):
+    with pytest.raises(SettingsError, match=r"images\.extra has no main"):
         facts(root, {"images": {"api": {}, "extra": {}}})
 
 

@@ -133,10 +133,33 @@ def test_nothing_measured_is_no_pass(module: Module) -> None:
         size(open_project(root))
     images(open_project(root))
     grown = {"size": {"growth": "5 %"}}
-    with pytest.raises(NotMeasurableError, match="lacks it"):
-        size(open_project(root, settings=grown))
+    command = "nox -s {}"
+    for task in (size, images):
+        with pytest.raises(NotMeasurableError) as caught:
+            task(open_project(root, settings=grown, command=command))
+        assert str(caught.value) == (
+            "size.growth is set, but there is no gomab-sizes.json for hello linux/amd64, hello linux/arm64; "
+            "write and commit it: nox -s size -- --update"
+        )
+        assert caught.value.result is not None
+    images(open_project(root, settings=grown), arch=("arm/v6",))  # added for a run, so never committed
+    images(open_project(root))
     size(open_project(root, settings=grown), update=True)
     assert size(open_project(root, settings=grown)).problems == ()
+    three = grown | {"platforms": ["linux/amd64", "linux/arm64", "linux/riscv64"]}
+    with pytest.raises(NotMeasurableError, match=r"but gomab-sizes\.json lacks hello linux/riscv64; write"):
+        images(open_project(root, settings=three))
+
+
+def test_an_update_over_budget_is_no_pass(module: Module) -> None:
+    """The baseline is written; the budget is as it was."""
+    root = module("hello")
+    table = {"size": {"unpacked": "200 KiB"}}
+    with pytest.raises(BudgetError):
+        images(open_project(root, settings=table), arch=("arm64",))
+    with pytest.raises(BudgetError, match="over the budget"):
+        size(open_project(root, settings=table), arch=("arm64",), update=True)
+    assert (root / "gomab-sizes.json").is_file()
 
 
 @pytest.mark.parametrize(
@@ -198,6 +221,19 @@ def test_clean_removes_only_ours(module: Module) -> None:
     with pytest.raises(StorageError, match="marker"):
         clean(open_project(root))
     assert (root / "build" / "gomab" / "mine").exists()
+
+
+def test_clean_leaves_no_empty_folder(module: Module) -> None:
+    """Folders above the output go as well, unless they hold something else."""
+    root = module("hello")
+    project = open_project(root)
+    project.prepare_output()
+    clean(project)
+    assert not (root / "build").exists()
+    project.prepare_output()
+    (root / "build" / "mine").write_text("mine")
+    clean(project)
+    assert [path.name for path in (root / "build").iterdir()] == ["mine"]
 
 
 def test_doctor_finds_go(module: Module) -> None:

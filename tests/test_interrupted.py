@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -123,7 +124,7 @@ def relatives(variables: dict[str, str]) -> list[str]:
         ("assemble", "gomab", signal.SIGTERM, 143),
         ("compile", "gomab", signal.SIGHUP, 143),
         ("compile", "nox", signal.SIGINT, 130),
-        ("compile", "nox", signal.SIGTERM, 130),
+        ("compile", "nox", signal.SIGTERM, 143),
         ("compile", "invoke", signal.SIGINT, 130),
         ("compile", "invoke", signal.SIGTERM, 143),
     ],
@@ -159,3 +160,33 @@ def test_nothing_is_left(scene: Scene, door: str, number: signal.Signals, code: 
     done = gomab(scene.root, "images")
     assert done.returncode == 0, done.stderr
     verify_layout(Layout(scene.root / "build/gomab/images/hello"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for children in /proc")
+@pytest.mark.usefixtures("go")
+@pytest.mark.parametrize("scene", ["compile"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_nox(scene: Scene, number: signal.Signals) -> None:
+    """`nox -j` that is killed tells its workers nothing: they see it themselves, and compile no more."""
+    words = ["-j", "2", "-s", "image"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nox", *words],
+        cwd=scene.root,
+        env=os.environ | scene.variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        wait_for(scene.is_there)
+        os.kill(run.pid, number)
+    wait_for(lambda: not relatives(scene.variables))
+    assert list(scene.root.rglob(f"{TEMPORARY}*")) == []
+    for result in scene.root.glob("build/gomab/results/image-*.json"):
+        assert json.loads(result.read_text())["exit_code"] == 143
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

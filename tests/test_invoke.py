@@ -55,6 +55,14 @@ def test_every_option_has_help() -> None:
             assert option.help in [text for flags, text in explained.items() if option.flag in flags]
 
 
+def test_the_script_looks_upward(root: Path, gomab: Script) -> None:
+    """As Invoke does for tasks.py."""
+    (root / "cmd" / "deep").mkdir(parents=True)
+    done = gomab(root / "cmd" / "deep", "plan")
+    assert done.returncode == 0, done.stderr
+    assert "example.com/hello" in done.stdout
+
+
 def test_json(root: Path, gomab: Script) -> None:
     """Stdout is one document, the same that lies in the result file; progress is on stderr."""
     done = gomab(root, "images", "--arch", "arm64", "--json")
@@ -125,8 +133,64 @@ def test_wrong_options(root: Path) -> None:
     assert "`invoke go.plan` shows what would happen" in dry.stderr
     assert not (root / "build").exists()
     number = invoke(root, "go.images", "--jobs", "-2")
-    assert (number.returncode, number.stderr) == (2, "--jobs is '-2'; write a whole number, 0 or more\n")
+    message = "error: --jobs is '-2'; write a whole number, 0 or more\n"
+    assert (number.returncode, number.stderr) == (2, message)
     assert invoke(root, "go.images", "--arch").returncode == 1  # Invoke's own code for a missing value
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["images", "--arch"], "--arch needs a value; `gomab TASK --help` shows which"),
+        (["images", "-j"], "--jobs needs a value; `gomab TASK --help` shows which"),
+        (["images", "--jobs", "x"], "--jobs is 'x'; write a whole number, 0 or more"),
+        (["images", "--archh", "arm64"], "there is no option '--archh'; did you mean '--arch'?"),
+        (["imags"], "there is no task 'imags'; did you mean 'images'?"),
+        (["plan", "--", "x"], "gomab takes no words after --: x"),
+    ],
+)
+def test_usage_errors(root: Path, gomab: Script, words: list[str], message: str) -> None:
+    """They have the shape and the code of all errors of settings."""
+    wrong = gomab(root, *words)
+    assert (wrong.returncode, wrong.stderr) == (2, f"error: {message}\n")
+
+
+@pytest.mark.parametrize("words", [["plan"], ["plan", "-q"]])
+def test_failures_have_one_shape(root: Path, gomab: Script, words: list[str]) -> None:
+    """Whether a step failed or not, the report says why, once, beginning with `error:`."""
+    (root / "go.mod").write_text("nonsense\n")
+    wrong = gomab(root, *words)
+    steps, _, error = wrong.stderr.partition("error: ")
+    assert wrong.returncode == 3
+    assert "nonsense" in error
+    assert "nonsense" not in steps
+    assert ("failed after" in steps) is ("-q" not in words)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk, as Linux has it")
+@pytest.mark.parametrize("words", [["plan", "-q"], ["plan", "--json"], ["--help"]])
+def test_full_disk(root: Path, words: list[str]) -> None:
+    """What stdout does not take is said, and is no success."""
+    argv = [Path(sys.executable).parent / "gomab", *words]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            argv, cwd=root, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False
+        )
+    assert ran.returncode == 10
+    assert ran.stderr.endswith("error: stdout: cannot be written: No space left on device\n")
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["archive", "--help"], ["plan"], ["--help"]])
+def test_reader_that_leaves(root: Path, words: list[str]) -> None:
+    """`gomab … | head` ends in silence."""
+    argv = [Path(sys.executable).parent / "gomab", *words]
+    with subprocess.Popen(argv, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        _, errors = run.communicate()
+    assert b"BrokenPipe" not in errors
+    assert run.returncode == 0
 
 
 def test_choice() -> None:

@@ -106,6 +106,45 @@ def test_a_foreign_platform(project: Project, leave: Leave) -> None:
     )
 
 
+def test_a_platform_that_arch_leaves_out(project: Project, leave: Leave) -> None:
+    """It stands in the table, so adding it there is no cure."""
+    leave(AMD64)
+    leave(ARM64)
+    assert refusal(project, ARM64) == (
+        "api linux/amd64: was built, but --arch leaves it out (linux/arm64); name it there too or remove "
+        "build/gomab/records/api/linux_amd64.json"
+    )
+
+
+def test_where_damage_is(project: Project, leave: Leave) -> None:
+    """Files are named from the root on, with the command that makes them again."""
+    record = leave(AMD64)
+    digest = record.layers[1].digest
+    blob = f"build/gomab/images/api/blobs/{digest.replace(':', '/')}"
+    (project.root / blob).write_bytes(b"x" * record.layers[1].size)
+    message = refusal(project, AMD64)
+    assert message.startswith(f"{blob}: its content has the digest ")
+    assert message.endswith("; it is damaged; make it again: nox -s images")
+    path = record_folder(project.out, "api") / "linux_amd64.json"
+    path.write_text("{")
+    message = refusal(project, AMD64)
+    assert message.startswith("build/gomab/records/api/linux_amd64.json: is damaged (")
+    assert message.endswith("; remove it and build that platform again: nox -s image")
+
+
+def test_a_join_of_nothing_leaves_nothing(module: Callable[[str], Path]) -> None:
+    """All that is missing is named, and the folder is still there for `images` to make."""
+    root = module("two-mains")
+    table = {"images": {"api": {"main": "./cmd/api"}, "worker": {"main": "./cmd/worker"}}}
+    with pytest.raises(VerificationError) as caught:
+        images(open_project(root, settings=table), join=True, arch=("amd64",))
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == [
+        "api linux/amd64",
+        "worker linux/amd64",
+    ]
+    assert not (root / "build").exists()
+
+
 def test_a_foreign_image(project: Project, leave: Leave) -> None:
     """A record in the folder of another image was copied by hand."""
     leave(AMD64)

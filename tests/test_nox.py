@@ -71,15 +71,25 @@ def test_options_of_other_tasks(root: Path) -> None:
     assert "linux/arm64" in (root / "gomab-sizes.json").read_text()
     wrong = nox(root, "-s", "images", "--", "--arhc", "arm64")
     assert wrong.returncode == 1
-    assert "no task has an option '--arhc arm64'; did you mean --arch?" in wrong.stderr
+    assert "aborted: no task has an option '--arhc'; the nearest is --arch.\n" in wrong.stderr
 
 
 def test_help_of_options(root: Path) -> None:
-    """`-- --help` shows a task's own options."""
-    shown = nox(root, "-s", "size", "--", "--help")
+    """`-- --help` shows the own options of each task that was chosen."""
+    shown = nox(root, "-s", "size", "push", "--", "--help")
     assert shown.returncode == 0
-    assert "--update" in shown.stdout
-    assert "--join" not in shown.stdout
+    size, _, push = shown.stdout.partition("usage: nox -s push -- ")
+    assert size.startswith("usage: nox -s size -- ")
+    assert "--update" in size
+    assert "--repository" not in size
+    assert "--repository" in push
+    assert "push: success" in shown.stderr
+
+
+def test_tag(root: Path) -> None:
+    """`-t gomab` does the whole job, once."""
+    listed = nox(root, "-l", "-t", "gomab").stdout
+    assert [line.split()[1] for line in listed.splitlines() if line.startswith("* ")] == ["images"]
 
 
 def test_broken_table(root: Path) -> None:
@@ -141,7 +151,7 @@ def test_choices(root: Path) -> None:
     )
     listed = nox(root / "sub", "-l").stdout
     assert "* go-plan -> " in listed
-    assert "- go-size [gomab] -> " in listed
+    assert "- go-size -> " in listed
     assert "images" not in listed.partition("go-plan")[0]
     planned = nox(root / "sub", "--", "--json")
     assert planned.returncode == 0, planned.stderr

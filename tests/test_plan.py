@@ -149,15 +149,28 @@ def test_a_value_that_go_cannot_carry(planned: Planned) -> None:
 @pytest.mark.parametrize("platform", ["ios/arm64", "android/amd64"])
 def test_platforms_that_need_a_c_compiler(planned: Planned, platform: str) -> None:
     """Refused before anything is compiled."""
-    with pytest.raises(SettingsError, match=f"Go links {platform} only through a C compiler"):
+    with pytest.raises(SettingsError, match=rf"^pyproject\.toml: platforms has {platform}: Go links it only"):
         planned({"platforms": [platform, "linux/arm64"]}, {"api": (API,)})
+    with pytest.raises(SettingsError, match=rf"^--arch {platform}: Go links it only .*; leave it out$"):
+        planned({}, {"api": (API,)}, platform)
 
 
-def test_images_are_for_linux(planned: Planned) -> None:
-    """Other systems are for `build` alone."""
-    require_linux(planned({}, {"api": (API,)}))
-    with pytest.raises(SettingsError, match="images are for linux, not windows/amd64, darwin/arm64"):
-        require_linux(planned({}, {"api": (API,)}, "windows/amd64,linux/arm64,darwin/arm64"))
+def test_images_are_for_linux(planned: Planned, tmp_path: Path) -> None:
+    """Other systems are for `build` alone; where the platform came from is where it is to be left out."""
+    source = tmp_path / "pyproject.toml"
+    require_linux(planned({}, {"api": (API,)}), source)
+    with pytest.raises(SettingsError) as caught:
+        require_linux(planned({}, {"api": (API,)}, "windows/amd64,linux/arm64,darwin/arm64"), source)
+    assert caught.value.problems == (
+        "--arch windows/amd64, darwin/arm64: images are for linux, and only `build` compiles for other "
+        "systems; leave it out",
+    )
+    source.write_text("[tool.gomab]\nplatforms = ['darwin/arm64']\n")
+    table = {"platforms": ["darwin/arm64"]}
+    with pytest.raises(
+        SettingsError, match=r"^pyproject\.toml:2: platforms has darwin/arm64: .*; take it out"
+    ):
+        require_linux(planned(table, {"api": (API,)}), source)
 
 
 @pytest.mark.parametrize(
@@ -179,5 +192,5 @@ def test_two_images_of_one_name(
     if clash is None:
         assert len(planned({"image": image}, mains).images) == 2
         return
-    with pytest.raises(SettingsError, match=rf"'api' and 'worker' would both be published as {clash}; put"):
+    with pytest.raises(SettingsError, match=rf"image\.repository puts 'api' and 'worker' at {clash}; "):
         planned({"image": image}, mains)

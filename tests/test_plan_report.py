@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.plan_report import PlanResult
 from gomab_tasks.project import open_project
@@ -134,3 +135,38 @@ def test_long_lists_are_shortened(root: Path) -> None:
     assert f"and {len(told.images[0].files) - 40} more; all with --json" in text
     paths = [file["path"] for file in json.loads(msgspec.json.encode(told))["images"][0]["files"]]
     assert "/srv/59" in paths
+
+
+WRONG = """\
+[tool.gomab.image]
+files = [{ from = "main.go", to = "/main.go" }, { from = "shared", to = "/shared" }]
+
+[tool.gomab.images.one]
+main = "."
+user = "app"
+files = [
+  { from = "own", to = "/own" },
+  { from = "own2", to = "/own2" },
+]
+
+[tool.gomab.images.two]
+main = "."
+
+[tool.gomab.images.three]
+main = "."
+"""
+
+
+def test_all_that_is_wrong_is_said_with_its_line(module: ModuleFactory) -> None:
+    """Of all images at once; what images share is said once."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(WRONG)
+    for task in (plan, images):
+        with pytest.raises(SettingsError) as caught:
+            task(open_project(root))
+        assert [problem.partition(",")[0] for problem in caught.value.problems] == [
+            "pyproject.toml:6: images.one.user names 'app'",
+            "pyproject.toml:8: images.one.files[0] is 'own'",
+            "pyproject.toml:9: images.one.files[1] is 'own2'",
+            "pyproject.toml:2: image.files[1] is 'shared'",
+        ]

@@ -12,8 +12,9 @@ import pytest
 
 from gomab_tasks.errors import NotMeasurableError, RegistryError, SettingsError, VerificationError
 from gomab_tasks.project import open_project
-from gomab_tasks.tasks.delivery import push
+from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
+from gomab_tasks.tasks.sizes import size
 from tests.registry.server import serving
 
 Module = Callable[[str], Path]
@@ -119,10 +120,42 @@ def test_platforms_go_alone_by_digest(module: Module, place: str, tool: Tool) ->
     assert _digest(tool("crane"), f"{place}/hello@{made.digest}") == made.digest
 
 
-def test_push_never_builds(module: Module, place: str) -> None:
-    """Without images there is nothing to push."""
-    with pytest.raises(NotMeasurableError, match="build them: gomab images"):
-        push(open_project(module("hello")), repository=f"{place}/hello")
+def test_an_index_goes_with_its_tags(module: Module, place: str) -> None:
+    """`--arch` that names all of its platforms, in any order, means the index, as without `--arch`."""
+    root = module("hello")
+    digest = images(open_project(root)).images[0].digest
+    where = f"{place}/hello"
+    for arch in (("arm64,amd64",), ("all",)):
+        (one,) = push(open_project(root), repository=where, tag=("v3",), arch=arch).images
+        assert (one.digest, one.tags) == (digest, ("v3",))
+    image(open_project(root), arch=("riscv64",))
+    (one,) = push(open_project(root), repository=where, tag=("v3",), arch=("amd64", "arm64")).images
+    assert one.digest == digest
+
+
+def test_no_tag_is_dropped(module: Module, place: str) -> None:
+    """A part of an index goes by digest, which the output says, and a tag for it is an error."""
+    root = module("hello")
+    images(open_project(root))
+    where = f"{place}/hello"
+    with pytest.raises(SettingsError, match=r"--tag v3: hello has no index of just linux/arm64, which goes"):
+        push(open_project(root), repository=where, tag=("v3",), arch=("arm64",))
+    result = push(open_project(root), repository=where, arch=("arm64",))
+    (one,) = result.images
+    assert one.tags == ()
+    assert result.text() == f"hello  {where}@{one.digest}  (linux/arm64, without a tag)"
+
+
+@pytest.mark.parametrize("task", [push, archive, size])
+@pytest.mark.parametrize("table", ["", "[tool.gomab.images.hello]\n"])
+def test_without_images(task: Callable[..., object], table: str, module: Module) -> None:
+    """There is nothing to read, and nothing is left in the way of `images`."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(f'[tool.gomab]\nimage.repository = "localhost:1/x"\n{table}')
+    settings = {"image": {"tags": ["v1"]}}
+    with pytest.raises(NotMeasurableError, match=r"build (it|them): gomab images"):
+        task(open_project(root, settings=settings))
+    assert not (root / "build").exists()
 
 
 def test_nothing_is_asked_before_all_is_checked(two: Path) -> None:
@@ -133,7 +166,8 @@ def test_nothing_is_asked_before_all_is_checked(two: Path) -> None:
     content[-1] ^= 1
     largest.write_bytes(content)
     with serving() as strict:
-        with pytest.raises(VerificationError, match=largest.name):
+        place = f"^build/gomab/images/worker/blobs/sha256/{largest.name}: .*; make it again: gomab images$"
+        with pytest.raises(VerificationError, match=place):
             push(open_project(two), repository=f"{strict.address}/{{image}}", tag=("v1",))
         assert not strict.log
 
@@ -167,8 +201,12 @@ def test_missing_values_name_the_cure(module: Module) -> None:
         push(open_project(root))
     with pytest.raises(SettingsError, match="write it without 'https://'"):
         push(open_project(root), repository="https://ghcr.io/acme/hello")
-    with pytest.raises(SettingsError, match=r"tag 'a b'"):
+    with pytest.raises(SettingsError, match=r"^--tag: tag 'a b': has letters"):
         push(open_project(root), repository="localhost:1/hello", tag=("a b",))
+    with pytest.raises(SettingsError, match=r"^--repository is .*no field '\{imag\}'; did you mean"):
+        push(open_project(root), repository="localhost:1/{imag}")
+    with pytest.raises(SettingsError, match=r"^--tag is '\{x\}', and there is no field"):
+        push(open_project(root), repository="localhost:1/{image}", tag=("{x}",))
 
 
 def test_github_actions_gets_outputs(module: Module, place: str, tmp_path: Path) -> None:

@@ -55,3 +55,9 @@ def test_every_wrong_arch_is_said_at_once(tmp_path: Path) -> None:
     assert first.startswith("--arch is 'amd46'; ")
     assert "'linux/amd64'" in first
     assert second.startswith("--arch is 'arm/v9'; ")
+
+
+def test_one_string_is_no_tuple() -> None:
+    """From Python, `arch="arm64"` would be five letters."""
+    with pytest.raises(SettingsError, match=r"^arch is 'arm64'; give a tuple: arch=\('arm64',\)$"):
+        select("arm64", read_settings(Path.cwd()))

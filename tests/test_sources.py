@@ -12,6 +12,7 @@ import pytest
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
+from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.sources import file_entries
 
 
@@ -47,7 +48,7 @@ def test_folders_are_walked(root: Path) -> None:
 def test_a_folder_may_become_the_root(root: Path) -> None:
     """The root itself is there already; a file cannot take its place."""
     assert list(files(root, "data", "/")) == ["a.txt", "deep", "deep/b.txt"]
-    with pytest.raises(SettingsError, match=r"image\.files\[0\]: 'data/a\.txt' is no folder.*'/a\.txt'"):
+    with pytest.raises(SettingsError, match=r"\[0\] is 'data/a\.txt', which is no folder.*'/a\.txt'"):
         files(root, "data/a.txt", "/")
 
 
@@ -108,11 +109,11 @@ def test_a_link_to_a_file_next_door_becomes_the_file(mode: int, seen: int, root:
 @pytest.mark.parametrize(
     ("target", "words"),
     [
-        ("/etc/passwd", r"'data/link' is a link that leads out of the project to /etc/passwd"),
-        ("../../outside", r"'data/link' is a link that leads out of the project to "),
-        ("nowhere", r"'data/link' is a dangling link to 'nowhere'"),
-        ("link", r"'data/link' is a link that leads to itself"),
-        ("../other", r"'data/link' is a link to a folder outside of 'data'; list that folder"),
+        ("/etc/passwd", r"takes 'data/link', which is a link that leads out of the project to /etc/passwd"),
+        ("../../outside", r"takes 'data/link', which is a link that leads out of the project to "),
+        ("nowhere", r"takes 'data/link', which is a dangling link to 'nowhere'"),
+        ("link", r"takes 'data/link', which is a link that leads to itself"),
+        ("../other", r"takes 'data/link', which is a link to a folder outside of 'data'; list that folder"),
     ],
 )
 def test_other_links_are_refused(target: str, words: str, root: Path) -> None:
@@ -120,17 +121,17 @@ def test_other_links_are_refused(target: str, words: str, root: Path) -> None:
     (root.parent / "outside").write_text("secret")
     (root / "other").mkdir()
     (root / "data" / "link").symlink_to(target)
-    with pytest.raises(SettingsError, match=rf"^pyproject\.toml: image\.files\[0\]: {words}"):
+    with pytest.raises(SettingsError, match=rf"^image\.files\[0\] {words}"):
         files(root, "data", "/d")
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ("missing", "'missing' does not exist in the project"),
-        ("out", "'out' is a link that leads out of the project to "),
-        ("out/secret", "'out/secret' leads out of the project to "),
-        ("loop", "'loop' is a link that leads to itself"),
+        ("missing", "is 'missing', which does not exist; name a file"),
+        ("out", "is 'out', which is a link that leads out of the project to "),
+        ("out/secret", "is 'out/secret', which leads out of the project to "),
+        ("loop", "is 'loop', which is a link that leads to itself"),
     ],
 )
 def test_sources_outside_are_refused(source: str, words: str, root: Path) -> None:
@@ -143,6 +144,17 @@ def test_sources_outside_are_refused(source: str, words: str, root: Path) -> Non
         files(root, source, "/d")
 
 
+def test_every_wrong_entry_is_said(root: Path) -> None:
+    """Not only the first."""
+    (root / "data" / "link").symlink_to("nowhere")
+    entries = [FileEntry(source=name, target=f"/{name}") for name in ("missing", "data", "gone")]
+    with pytest.raises(WrongValueError) as caught:
+        file_entries(entries, root)
+    assert [problem.path for problem in caught.value.keyed] == [
+        ("image", "files", number) for number in (0, 1, 2)
+    ]
+
+
 def test_sockets_are_refused(root: Path) -> None:
     """A layer could not bring them to life."""
     with socket.socket(socket.AF_UNIX) as server:
@@ -152,5 +164,5 @@ def test_sockets_are_refused(root: Path) -> None:
             server.bind("s")
         finally:
             os.chdir(here)
-    with pytest.raises(SettingsError, match=r"'data/s' is no file, folder or link"):
+    with pytest.raises(SettingsError, match=r"takes 'data/s', which is no file, folder or link"):
         files(root, "data", "/d")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gomab_tasks.settings.problem import WrongValueError, dotted
+from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.settings.tables import ROOT
 
 Value = str | bool | list[str] | list[dict[str, str]]
@@ -32,7 +32,7 @@ class Findings:
             ROOT.read(_nested(path, value), ())
         except WrongValueError as error:
             for problem in error.problems:
-                self.say(line, f"{dotted(problem.path)} {problem.text}")
+                self.say(line, problem)
             return False
         self.keys[path] = value
         return True

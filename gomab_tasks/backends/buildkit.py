@@ -6,7 +6,8 @@ anything of it counts: the config, each program, every digest. The config is the
 written anew: BuildKit's has a time even where none is wanted, and, with
 arguments, `ArgsEscaped`, which Docker once needed on Windows.
 
-All platforms of an image are one build, so BuildKit divides the machine itself.
+All platforms of an image are one build, so BuildKit divides the machine itself;
+on several machines they are one build each.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from gomab_tasks.backends.solve import Request, find_client, solve
 from gomab_tasks.dockerfile.stages import NETWORK_VARIABLES
 from gomab_tasks.dockerfile.text import DockerfileText, write_text
 from gomab_tasks.dockerfile.words import argument_name
-from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build
+from gomab_tasks.inputs import inputs_of
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, as_list
 from gomab_tasks.oci.image import (
     Config,
@@ -42,7 +44,7 @@ from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
-from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan
+from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event, step
 from gomab_tasks.project import Project
@@ -50,12 +52,12 @@ from gomab_tasks.record import (
     PROGRAMS,
     ImageRecord,
     image_lock,
-    inputs_of,
     layers_folder,
     layout_folder,
     write_record,
 )
 from gomab_tasks.settings import SCRATCH, BuildKit
+from gomab_tasks.settings.problem import wrong
 from gomab_tasks.templates import Templates
 from gomab_tasks.units import mebibytes
 
@@ -68,10 +70,12 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     `jobs` says nothing to BuildKit, whose daemon has settings of its own.
     """
     del jobs
-    _require_scratch(plan)
+    read_each(plan.images, project.settings.source, _require_scratch)
     find_client(project.processes, project.settings.buildkit)  # its lack is said before all else
     templates = Templates(project.processes, project.root)
-    contents = {image.name: read_contents(project, image, templates) for image in plan.images}
+    contents = read_each(
+        plan.images, project.settings.source, lambda image: read_contents(project, image, templates)
+    )
     images = [image for image in plan.images if image.platforms]
     for image in images:
         project.emit(Event("planned", "build", image.name))
@@ -81,12 +85,12 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     return sorted(records, key=lambda record: (record.image, record.platform))
 
 
-def _require_scratch(plan: Plan) -> None:
-    bases = {image.group.image.base for image in plan.images} - {SCRATCH}
-    if bases:
-        raise SettingsError(
-            f"pyproject.toml: image.base is '{min(bases)}', but the backend 'buildkit' builds on '{SCRATCH}' "
-            'only; set backend = "native"'
+def _require_scratch(image: ImagePlan) -> None:
+    base = image.group.image.base
+    if base != SCRATCH:
+        raise wrong(
+            ("image", "base"),
+            f"is '{base}', but the backend 'buildkit' builds on '{SCRATCH}' only; set backend = \"native\"",
         )
 
 
@@ -120,11 +124,10 @@ class _Job:
             files.locked(image_lock(out, image.name), self.project.processes.check, shared=True),
             files.temporary_folder(out / _FOLDER) as folder,
         ):
-            self._solve(folder, image, contents, running.progress)
-            made = Layout(folder / "image")
+            made = self._solve(folder, image, contents, running.progress)
             records = [
-                self._record(made, image, contents, manifest)
-                for manifest in _manifests(made, image.platforms)
+                self._record(layout, image, contents, manifest)
+                for layout, manifest in _manifests(made, image.platforms)
             ]
             for record in records:
                 write_record(out, record)
@@ -135,7 +138,7 @@ class _Job:
 
     def _solve(
         self, folder: Path, image: ImagePlan, contents: Contents, on_progress: Callable[[str], None]
-    ) -> None:
+    ) -> list[Layout]:
         dockerfile = self.project.out / _FOLDER / "Dockerfile"
         files.write(dockerfile, self.made.text)
         files.write(dockerfile.with_name("Dockerfile.dockerignore"), self.made.ignored)
@@ -151,7 +154,8 @@ class _Job:
             output=folder / "image",
         )
         log = self.project.out / "logs" / f"{image.name}-buildkit.txt"
-        solve(self.project.processes, _with_logins(self.project), request, log, on_progress)
+        made = solve(self.project.processes, _with_logins(self.project), request, log, on_progress)
+        return [Layout(folder) for folder in made]
 
     def _write_root(self, layout: Layout, contents: Contents, platforms: Sequence[Platform]) -> Descriptor:
         """Write what takes the place of the stage `root`: the native backend's layers, without programs."""
@@ -227,23 +231,28 @@ def _with_logins(project: Project) -> BuildKit:
     return replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
 
 
-def _manifests(made: Layout, platforms: Sequence[Platform]) -> list[Descriptor]:
-    """Read which manifests BuildKit left, in the order of the platforms.
+def _manifests(made: Sequence[Layout], platforms: Sequence[Platform]) -> list[tuple[Layout, Descriptor]]:
+    """Read which manifests BuildKit left, and where, in the order of the platforms.
 
     Raises `VerificationError` unless there is one for each.
     """
-    document = made.folder / "index.json"
-    with read_errors(document):
-        entries = Index.from_bytes(document.read_bytes(), "BuildKit's index.json").manifests
-    if len(entries) == 1 and entries[0].media_type == INDEX:
-        entries = Index.from_bytes(made.read_blob(entries[0]), "BuildKit's index").manifests
-    found = {entry.platform: entry for entry in entries}
+    entries = [(layout, entry) for layout in made for entry in _entries(layout)]
+    found = {entry.platform: (layout, entry) for layout, entry in entries}
     if set(found) != set(platforms) or len(entries) != len(found):
-        given = ", ".join(str(entry.platform) for entry in entries)
+        given = ", ".join(str(entry.platform) for _, entry in entries)
         raise VerificationError(
             f"BuildKit made images for {given}; expected {', '.join(map(str, platforms))}"
         )
     return [found[platform] for platform in platforms]
+
+
+def _entries(made: Layout) -> tuple[Descriptor, ...]:
+    document = made.folder / "index.json"
+    with read_errors(document):
+        entries = Index.from_bytes(document.read_bytes(), "BuildKit's index.json").manifests
+    if len(entries) == 1 and entries[0].media_type == INDEX:
+        return Index.from_bytes(made.read_blob(entries[0]), "BuildKit's index").manifests
+    return entries
 
 
 def _check_config(config: Config, spec: ImageSpec) -> None:
@@ -273,4 +282,3 @@ def _adopt(
     stored = [replace(layer.descriptor, annotations={}) for layer in image.layers]
     manifest = layout.put_blob(MANIFEST, manifest_bytes(layout.put_blob(CONFIG, config), stored))
     return verify_image(layout, replace(manifest, platform=image.platform), image.platform, image.layers)
-

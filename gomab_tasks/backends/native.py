@@ -24,7 +24,7 @@ from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.tree import EMPTY
 from gomab_tasks.oci.verify import verify_image
-from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild
+from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild, read_each
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event, step
 from gomab_tasks.project import Project
@@ -89,15 +89,18 @@ def _read_all(project: Project, images: Sequence[ImagePlan], templates: Template
 
         _tell_ignored(project, images)
         bases = read_bases(project, images)
-    contents = {}
-    for image in images:
-        base = image.group.image.base
-        own = read_contents(project, image, templates) if base == SCRATCH else None
-        for platform in image.platforms:
-            contents[image.name, platform] = own or read_contents(
-                project, image, templates, bases[base, platform]
-            )
-    return contents
+
+    def read(image: ImagePlan) -> Mapping[Platform, Contents]:
+        name = image.group.image.base
+        if name == SCRATCH:
+            return dict.fromkeys(image.platforms, read_contents(project, image, templates))
+        return {
+            platform: read_contents(project, image, templates, bases[name, platform])
+            for platform in image.platforms
+        }
+
+    found = read_each(images, project.settings.source, read)
+    return {(name, platform): one for name, each in found.items() for platform, one in each.items()}
 
 
 def _tell_ignored(project: Project, images: Sequence[ImagePlan]) -> None:
@@ -130,12 +133,13 @@ def read_contents(
         name: templates.fill(value, f"image.labels.{name}", image.name)
         for name, value in settings.labels.items()
     }
-    spec = _spec(image, labels, base)
     created = _created(project.environment)
-    if base is None:
-        return Contents(spec, labels, created, rootfs.shared_layers(image, project.root))
-    layers = rootfs.layers_on(image, project.root, base.tree, owner_of(settings, base))
-    return Contents(spec, labels, created, layers, base)
+    layers = (
+        rootfs.layers_on(image, project.root, base.tree, owner_of(settings, base))
+        if base
+        else rootfs.shared_layers(image, project.root)
+    )
+    return Contents(_spec(image, labels, base), labels, created, layers, base)
 
 
 def _spec(image: ImagePlan, labels: Mapping[str, str], base: Base | None) -> ImageSpec:

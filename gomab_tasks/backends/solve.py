@@ -5,36 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gomab_tasks import files
+from gomab_tasks.backends.failure import explain_failure, find_cure
 from gomab_tasks.backends.vertices import Vertices
-from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolError
-from gomab_tasks.golang.failure import explain_download
+from gomab_tasks.errors import SettingsError, ToolError
+from gomab_tasks.parallel import run_all
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
 from gomab_tasks.settings import BuildKit
 
 _INSTALL = "install buildx (https://docs.docker.com/go/buildx), or buildctl of BuildKit"
-_NO_BUILDER = "start one: docker buildx create --use; or name one: buildkit.builder in [tool.gomab]"
-# What BuildKit and buildx say -> what to do about it.
-_CURES = {
-    r"(?i)cannot connect to the docker|failed to connect to the docker": _NO_BUILDER,
-    r"no builder .* found|failed to find driver": _NO_BUILDER,
-    r"exporter is not supported for the docker driver|not supported for the docker driver": (
-        "Docker's own builder cannot write OCI layouts; " + _NO_BUILDER
-    ),
-    r"no such file or directory|connection refused|failed to list workers": (
-        "no buildkitd listens there; start it, or change buildkit.builder"
-    ),
-    r"code = Unavailable|EOF|closing transport|connection reset": (
-        "BuildKit has gone away during the build; look at its own log, then build again"
-    ),
-    r"no match for platform": (
-        "the Go image is not there for the builder's own platform; change dockerfile.go-image"
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +70,86 @@ def find_client(processes: Processes, settings: BuildKit) -> Client:
     raise ToolError(f"backend 'buildkit' needs one of these programs: {looked}; {_INSTALL}")
 
 
+def describe_builder(processes: Processes, settings: BuildKit) -> str:
+    """Name the client and the builder that a build would use.
+
+    Raises `ToolError` when there is no client, or when it finds no BuildKit.
+    """
+    client = find_client(processes, settings)
+    builder = [settings.builder] if settings.builder else []
+    if client.is_buildctl:
+        argv = [*client.words, *(f"--addr={address}" for address in builder), "debug", "workers"]
+    else:
+        argv = [*client.words, "inspect", *builder]
+    completed = processes.run(argv)
+    said = f"{completed.stdout}\n{completed.stderr}"
+    found = re.findall(r"^(?:error|ERROR|Error): *(.*)", said, re.MULTILINE)
+    # A node of another driver is started by the first build.
+    if re.search(r"^Driver: +remote$.*^Status: +inactive$", said, re.MULTILINE | re.DOTALL):
+        found.append("deadline exceeded")
+    if completed.code or found:
+        reason = found[0] if found else "gives no reason"
+        raise ToolError("; ".join(filter(None, [f"{' '.join(client.words)}: {reason}", find_cure(reason)])))
+    return f"{' '.join(client.words)}, {' '.join(builder) or 'its builder in use'}"
+
+
 def solve(
     processes: Processes,
     settings: BuildKit,
     request: Request,
     log: Path,
     on_progress: Callable[[str], None],
-) -> None:
-    """Build an image for all its platforms into `request.output`; all that is said stays in `log`.
+) -> list[Path]:
+    """Build an image for all its platforms; all that is said stays in `log`.
+
+    Gives the OCI layouts: `request.output`, or folders in it, one for each
+    platform, where a builder has several machines. buildx then writes no layout
+    for several of them at once, but chooses the right one for each platform.
 
     Raises `CompileError` with Go's own lines where Go failed, `ToolError` with
     BuildKit's where anything else did.
     """
     client = find_client(processes, settings)
+    run = partial(_run, processes, settings, client, on_progress)
+    try:
+        run(request, log)
+    except _SeveralMachinesError:
+        parts = {platform.slug: _part(request, platform) for platform in request.platforms}
+        runs = [partial(run, part, log.with_stem(f"{log.stem}-{slug}")) for slug, part in parts.items()]
+        outcomes = run_all(runs, len(runs), processes.stop)
+        if errors := [outcome for outcome in outcomes if outcome]:
+            raise errors[0] from None
+        return [part.output for part in parts.values()]
+    return [request.output]
+
+
+class _SeveralMachinesError(Exception):
+    """Say that buildx would need several machines for one layout."""
+
+
+def _part(request: Request, platform: Platform) -> Request:
+    return replace(request, platforms=(platform,), output=request.output / platform.slug)
+
+
+def _run(
+    processes: Processes,
+    settings: BuildKit,
+    client: Client,
+    on_progress: Callable[[str], None],
+    request: Request,
+    log: Path,
+) -> None:
     words = _buildctl(settings, request) if client.is_buildctl else _buildx(settings, request)
     vertices = Vertices(on_progress)
     completed = processes.run(
         [*client.words, *words], cwd=request.context, env=request.arguments, on_line=vertices.read
     )
     files.write(log, vertices.text)
+    if completed.code and "oci for multi-node builds" in vertices.text:
+        raise _SeveralMachinesError
     if completed.code:
-        raise _failure(request, vertices, log.relative_to(request.context))
+        dockerfile, log = (path.relative_to(request.context) for path in (request.dockerfile, log))
+        raise explain_failure(request.image, request.platforms, dockerfile, vertices, log)
 
 
 def _buildx(settings: BuildKit, request: Request) -> list[str]:
@@ -162,21 +205,3 @@ def _output(request: Request) -> str:
 
 def _logins(settings: BuildKit) -> list[str]:
     return [*(f"--secret={secret}" for secret in settings.secrets), *(f"--ssh={ssh}" for ssh in settings.ssh)]
-
-
-def _failure(request: Request, vertices: Vertices, log: Path) -> GomabError:
-    image = request.image
-    failed = vertices.failed
-    lines = failed.lines if failed else []
-    if failed and "go mod download" in failed.name and "go build" not in failed.name:
-        return CompileError(f"{explain_download(failed.output)}\nLog: {log}")
-    if failed and "go build" in failed.name and lines:
-        # BuildKit leaves the platform out where there is only one.
-        platform = failed.platform or request.platforms[0]
-        wanted = [line for line in lines if not line.startswith("#")][:20]
-        return CompileError(
-            "\n".join([f"{image} {platform}: go build failed: {wanted[0]}", *wanted[1:], f"Log: {log}"])
-        )
-    words = "\n".join([*lines[-20:], *vertices.last_words]) or "it said nothing"
-    cure = next((cure for said, cure in _CURES.items() if re.search(said, words)), "")
-    return ToolError("\n".join(filter(None, [f"{image}: BuildKit failed: {words}", cure, f"Log: {log}"])))

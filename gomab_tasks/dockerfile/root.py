@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gomab_tasks import rootfs
 from gomab_tasks.dockerfile import words
-from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import SCRATCH, Image
+from gomab_tasks.settings.problem import wrong
 
 _FOLDER = "/rootfs"
 _FOLDER_MODE = 0o755
@@ -23,12 +23,13 @@ def root_stages(image: Image, root: Path, name: str) -> list[str]:
 
     Certificates and zones come from the Go image, where the table names none.
 
-    Raises `SettingsError` for what a Dockerfile cannot do.
+    Raises `WrongValueError` for what a Dockerfile cannot do, or the project lacks.
     """
     if image.base != SCRATCH:
-        raise SettingsError(
-            f"pyproject.toml: image.base is '{image.base}', but the Dockerfile builds on '{SCRATCH}' only; "
-            'set backend = "native"'
+        raise wrong(
+            ("image", "base"),
+            f"is '{image.base}', but the Dockerfile builds on '{SCRATCH}' only; such images are made by the "
+            "backend 'native' alone",
         )
     entries = [entry for entry in rootfs.root_entries(image, root) if not isinstance(entry.source, Path)]
     made = [*_folders(entries, image), *_texts(entries), *_from_go_image(image)]

@@ -101,8 +101,13 @@ def source_stage(sources: Sources, settings: Dockerfile) -> list[str]:
     ]
 
 
-def build_stage(compiled: Compile, cache: str, toolchain: Toolchain) -> list[str]:
-    """Cross-compile; ARGs stand here, where they cost no download."""
+def build_stage(compiled: Compile, sources: Sources, settings: Dockerfile, toolchain: Toolchain) -> list[str]:
+    """Cross-compile; ARGs stand here, where they cost no download.
+
+    Go may have to download here too: a mount can be emptied, or be new on this
+    machine, while the download itself is still known as done.
+    """
+    logins = [] if sources.vendored else _logins(settings)
     build = Build(Platform("linux", "amd64"), compiled.mains, compiled.flags, Path(_OUT))
     # How many compilers run at once is BuildKit's affair.
     go = ["go", *(word for word in arguments(build, toolchain, 1) if not word.startswith("-p="))]
@@ -116,7 +121,7 @@ def build_stage(compiled: Compile, cache: str, toolchain: Toolchain) -> list[str
         "ARG TARGETOS TARGETARCH TARGETVARIANT",
         words.run(
             [f"{_LEVELS}; \\\n    {_broken(['GOOS=$TARGETOS GOARCH=$TARGETARCH', *quoted])}"],
-            _mounts(cache, _CACHES),
+            [*_mounts(sources.cache, _CACHES), *logins],
         ),
     ]
 

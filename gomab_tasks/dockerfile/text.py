@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from gomab_tasks.dockerfile import stages, words
 from gomab_tasks.dockerfile.root import root_stages
@@ -13,9 +12,9 @@ from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Flags
 from gomab_tasks.golang.requirements import Requirements, read_requirements
 from gomab_tasks.golang.toolchain import Toolchain
-from gomab_tasks.plan import ImagePlan, share_builds
+from gomab_tasks.plan import ImagePlan, read_each, share_builds
 from gomab_tasks.project import Project
-from gomab_tasks.settings import HEADING
+from gomab_tasks.settings import HEADING, Dockerfile
 
 # Names that mean something to Docker, or that the stages here have.
 _TAKEN = re.compile(r"(context|scratch|go|source|(build|files|root)(-.*)?|[^a-z].*)")
@@ -29,6 +28,7 @@ class DockerfileText:
 
     Attributes:
         ignored: the text of FILE.dockerignore.
+        go_image: the reference of the image with Go, as the text has it.
         targets: image -> the stage that makes it.
         roots: image -> the stage below it, which a build context may replace.
         fields: of templates, whose values the build arguments carry.
@@ -36,9 +36,16 @@ class DockerfileText:
 
     text: str
     ignored: str
+    go_image: str
     targets: Mapping[str, str]
     roots: Mapping[str, str]
     fields: tuple[str, ...]
+
+    def pin(self, digest: str) -> DockerfileText:
+        """Give it with a digest behind the Go image's tag."""
+        pinned = f"{self.go_image}@{digest}"
+        text = self.text.replace(f" {self.go_image} AS go\n", f" {pinned} AS go\n", 1)
+        return replace(self, text=text, go_image=pinned)
 
 
 def write_text(
@@ -62,20 +69,22 @@ def write_text(
         requirements=requirements,
     )
     compiles = _compiles(images)
-    roots, root_parts = _roots(images, project.root)
+    roots, root_parts = _roots(images, project)
     targets = {image.name: _target(image.name) for image in images}
+    go_image = _go_image(project, requirements, facts)
     fields = _fields(images, compiles)
     parts = [
         _heading(project, images, targets, fields),
-        _go_part(project, requirements, facts),
+        _go_part(project, go_image),
         _source_part(project, sources),
-        *_build_parts(compiles, sources, toolchain),
+        *_build_parts(compiles, sources, project.settings.dockerfile, toolchain),
         *root_parts,
         *reversed([_image_part(image, targets, roots, compiles) for image in images]),
     ]
     return DockerfileText(
         text="\n\n".join("\n".join(part) for part in parts) + "\n",
         ignored=_ignored(project, images),
+        go_image=go_image,
         targets=targets,
         roots=roots,
         fields=fields,
@@ -103,14 +112,17 @@ def _platforms(image: ImagePlan) -> str:
     return f"--platform {','.join(map(str, image.table))}"
 
 
-def _go_part(project: Project, requirements: Sequence[Requirements], facts: Facts) -> list[str]:
-    settings = project.settings.dockerfile
-    has_version = "@" in settings.go_image or ":" in settings.go_image.rpartition("/")[2]
-    version = requirements[0].toolchain or facts.toolchain.version
-    image = settings.go_image if has_version else f"{settings.go_image}:{version}"
+def _go_image(project: Project, requirements: Sequence[Requirements], facts: Facts) -> str:
+    image = project.settings.dockerfile.go_image
+    if "@" in image or ":" in image.rpartition("/")[2]:
+        return image
+    return f"{image}:{requirements[0].toolchain or facts.toolchain.version}"
+
+
+def _go_part(project: Project, image: str) -> list[str]:
     return [
         "# Go runs on the machine's own platform and cross-compiles: nothing is emulated.",
-        *stages.go_stage(settings, image),
+        *stages.go_stage(project.settings.dockerfile, image),
     ]
 
 
@@ -139,25 +151,33 @@ def _marked(image: ImagePlan) -> tuple[Flags, tuple[str, ...]]:
 
 
 def _build_parts(
-    compiles: Mapping[str, stages.Compile], sources: stages.Sources, toolchain: Toolchain
+    compiles: Mapping[str, stages.Compile],
+    sources: stages.Sources,
+    settings: Dockerfile,
+    toolchain: Toolchain,
 ) -> Iterator[list[str]]:
     comment = ["# One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64."]
     for compiled in {compiled.stage: compiled for compiled in compiles.values()}.values():
-        yield [*comment, *stages.build_stage(compiled, sources.cache, toolchain)]
+        yield [*comment, *stages.build_stage(compiled, sources, settings, toolchain)]
         comment = []
 
 
-def _roots(images: Sequence[ImagePlan], folder: Path) -> tuple[dict[str, str], list[list[str]]]:
+def _roots(images: Sequence[ImagePlan], project: Project) -> tuple[dict[str, str], list[list[str]]]:
     """Name the stage below each image, and write each once: many images have the same."""
     names: dict[tuple[str, ...], str] = {}
     parts: list[list[str]] = []
     roots = {}
+    keys = read_each(
+        images,
+        project.settings.source,
+        lambda image: tuple(root_stages(image.group.image, project.root, "root")),
+    )
     for image in images:
-        key = tuple(root_stages(image.group.image, folder, "root"))
+        key = keys[image.name]
         if key not in names:
             names[key] = f"root-{image.name}" if names else "root"
             comment = f"# All but the programs; a build context may replace `{names[key]}`, as gomab's do."
-            parts.append([comment, *root_stages(image.group.image, folder, names[key])])
+            parts.append([comment, *root_stages(image.group.image, project.root, names[key])])
         roots[image.name] = names[key]
     return roots, parts
 

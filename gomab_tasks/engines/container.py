@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from gomab_tasks.engines.engine import Engine, load_archive
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Child, Processes
+
+_CONNECT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,33 @@ class Container:
         asked = self.processes.run([self.engine.program, "port", self.name, f"{port}/tcp"])
         host, _, number = asked.stdout.partition("\n")[0].strip().rpartition(":")
         return None if asked.code or not number.isdecimal() else (host, int(number))
+
+    def obstacle(self, port: int) -> str:
+        """Say why a port of the container is out of reach from here; empty where the program may be to blame.
+
+        As with an engine that has no network, or one that publishes on another
+        machine whose socket it shares.
+        """
+        published = self.published(port)
+        if published is None:
+            return f"port {port} is not published" if self._inspect("{{.State.Running}}") == "true" else ""
+        own = self._inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").partition(" ")[0]
+        if is_listening(*published) or not own or not is_listening(own, port):
+            return ""
+        return f"port {port} is published at {published[0]}:{published[1]}, but not reached there"
+
+    def _inspect(self, form: str) -> str:
+        words = [self.engine.program, "container", "inspect", "--format", form, self.name]
+        return self.processes.run(words).stdout.strip()
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Tell whether something takes connections."""
+    try:
+        with socket.create_connection((host, port), _CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

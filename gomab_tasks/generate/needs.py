@@ -161,7 +161,7 @@ def find_needs(project: Project) -> Needs:
     Raises `SettingsError` where no event of GitHub has all values that building needs.
     """
     settings = project.settings
-    module = read_module(project.module, settings.module)
+    module = read_module(project.module)
     folder = _git(project, "rev-parse", "--show-prefix").rstrip("/")
     needs = Needs(settings, module, _main_branch(project), folder)
     if not (needs.built.branch or needs.built.tags):

@@ -71,18 +71,22 @@ class BuildFailedError(CompileError):
     """Report a failed `go build` with the compiler's own lines.
 
     Attributes:
+        what: "go build failed after 3.2 s", or that a module could not be had.
         lines: what Go printed, without its headings.
         log: the file with all of it.
     """
 
-    def __init__(self, lines: tuple[str, ...], seconds: float, log: Path) -> None:
-        self.lines, self.seconds, self.log = lines, seconds, log
-        super().__init__(f"go build failed after {seconds:.1f} s: " + "\n".join([*lines, f"Log: {log}"]))
+    def __init__(self, what: str, lines: tuple[str, ...], log: Path) -> None:
+        self.what, self.lines, self.log = what, lines, log
+        super().__init__(f"{what}: " + "\n".join([*lines, f"Log: {log}"]))
 
     @property
     def summary(self) -> str:
         """What Go said first, which is the same for each platform that fails alike."""
-        return self.lines[0] if self.lines else f"go build failed; log: {self.log}"
+        if not self.lines:
+            return f"{self.what}; log: {self.log}"
+        first, *rest = self.lines
+        return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,11 +239,12 @@ def _require_room(completed: Completed, build: Build, toolchain: Toolchain) -> N
         )
 
 
-def _failure(completed: Completed, log: Path) -> CompileError:
+def _failure(completed: Completed, log: Path) -> BuildFailedError:
     lines = [line for line in completed.stderr.splitlines() if line and not line.startswith("#")]
+    what = f"go build failed after {completed.seconds:.1f} s"
     if is_download_failure(completed.stderr):
-        return CompileError(f"{explain_download(completed.stderr)}\nLog: {log}")
-    return BuildFailedError(tuple(_first(lines, 20)), completed.seconds, log)
+        what, *lines = explain_download(completed.stderr).splitlines()
+    return BuildFailedError(what, tuple(_first(lines, 20)), log)
 
 
 def _first(lines: Sequence[str], number: int) -> list[str]:

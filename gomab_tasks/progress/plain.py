@@ -27,7 +27,7 @@ class Plain:
     """Render events as lines.
 
     Args:
-        quiet: only warnings and failures.
+        quiet: only warnings, and what the run failed with.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
@@ -44,7 +44,7 @@ class Plain:
         """Show an event."""
         with self._lock:
             self._board.apply(event, time.monotonic())
-            if not self._quiet or event.kind in ("warned", "failed"):
+            if not self._quiet or event.kind == "warned":
                 self._writer.write(event_lines(event, self._failures))
 
     def __exit__(
@@ -57,9 +57,9 @@ class Plain:
                 self._writer.write(stopped_lines(stopped, now) + closing_lines(self._board))
 
     def report(self, message: str) -> None:
-        """Show what the run failed with, whole, unless a step showed it."""
-        first, *rest = self._failures.whole(message) or [""]
-        self._writer.write([f"error: {first}", *indented(rest)] if first else [])
+        """Show what the run failed with, whole; scripts look for `error:`."""
+        first, *rest = printable_lines(message)
+        self._writer.write([f"error: {first}", *indented(rest)])
 
 
 def event_lines(event: Event, failures: Failures) -> list[str]:
@@ -72,7 +72,9 @@ def event_lines(event: Event, failures: Failures) -> list[str]:
         case "stopped":
             return [_line(event, f"stopped after {event.seconds:.1f} s")]
         case "failed":
-            first, *rest = failures.whole(event.text, event.platform) or [""]
+            # Other platforms go on; any other failure ends the run, whose message follows at once.
+            lines = failures.whole(event.text, event.platform) if event.platform else []
+            first, *rest = lines or [""]
             return [_line(event, f"failed after {event.seconds:.1f} s", first), *indented(rest)]
         case "said" | "warned":
             return remark_lines(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,10 +50,12 @@ class Client:
     `VerificationError` where the registry contradicts a digest.
     """
 
-    def __init__(self, registry: str, transport: Transport, processes: Processes) -> None:
+    def __init__(
+        self, registry: str, transport: Transport, processes: Processes, warn: Callable[[str], None]
+    ) -> None:
         self.registry = registry
         self.transport = transport
-        self.session = Session(registry, transport, processes)
+        self.session = Session(registry, transport, processes, warn)
 
     def warm(self, repository: Repository) -> None:
         """Get connections ready while the first request is under way."""
@@ -195,6 +197,7 @@ class Client:
 def open_client(
     registry: str,
     processes: Processes,
+    warn: Callable[[str], None],
     *,
     plain_http: Collection[str] = (),
     ca_file: Path | None = None,
@@ -203,12 +206,13 @@ def open_client(
     """Open a client for a registry, `ghcr.io` or `localhost:5000`; nothing is sent yet.
 
     Args:
+        warn: told of what takes long, while it does.
         plain_http: registries that may be spoken to without TLS; those on loopback always may.
         ca_file: certificates that are trusted as well.
     """
     transport = Transport(processes.environment, processes.check, plain_http, ca_file, patience)
     try:
-        yield Client(registry, transport, processes)
+        yield Client(registry, transport, processes, warn)
     finally:
         transport.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,18 +47,21 @@ class _Source:
     store: object
 
 
-def find_credentials(repository: Repository, processes: Processes) -> Found:
+def find_credentials(repository: Repository, processes: Processes, warn: Callable[[str], None]) -> Found:
     """Look where Docker and Podman keep them; the first place that has some wins.
 
     The order: $DOCKER_AUTH_CONFIG, $REGISTRY_AUTH_FILE, Docker's config.json,
     Podman's auth.json. An entry that cannot be used is remarked and passed over.
+
+    Args:
+        warn: told of a helper that takes long, while it does.
 
     Raises `RegistryError` for a file that cannot be read at all.
     """
     remarks: list[str] = []
     for source in _sources(processes.environment):
         try:
-            credentials = _from_helper(source, repository, processes)
+            credentials = _from_helper(source, repository, processes, warn)
         except HelperError as error:
             remarks.append(f"{source.where}: {error}")
             credentials = None
@@ -123,14 +126,16 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _from_helper(source: _Source, repository: Repository, processes: Processes) -> Credentials | None:
+def _from_helper(
+    source: _Source, repository: Repository, processes: Processes, warn: Callable[[str], None]
+) -> Credentials | None:
     """Ask the registry's own helper, or else the store of all."""
     key = _best_key(source.helpers, repository)
     name = source.store if key is None else source.helpers[key]
     if not name:
         return None
     server = HUB_KEY if repository.registry == DOCKER_HUB else _helper_server(key, repository)
-    return ask_helper(name, server, processes, source.where)
+    return ask_helper(name, server, processes, source.where, warn)
 
 
 def _helper_server(key: str | None, repository: Repository) -> str:

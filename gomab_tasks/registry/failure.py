@@ -78,12 +78,13 @@ def _tls_failure(error: exceptions.SSLError, where: str, host: str) -> RegistryE
     if isinstance(cause, ssl.SSLCertVerificationError):
         return RegistryError(
             f"{where}: the certificate of {host} is not trusted: {cause.verify_message}; "
-            "name the file of its CA in SSL_CERT_FILE"
+            'name the file of its CA in the table, registry.ca-file = "…", or in SSL_CERT_FILE'
         )
     reason = getattr(cause, "reason", "") or ""
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}:
         return PlainTextError(
-            f"{where}: {host} does not speak TLS; plain HTTP must be allowed for it by name"
+            f"{where}: {host} does not speak TLS; to speak to it unencrypted, set "
+            f'registry.plain-http = ["{host}"]'
         )
     return TransientError(f"{where}: {host} broke off TLS ({reason or cause}); {AGAIN}")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Callable
 
 from gomab_tasks.errors import ToolError
 from gomab_tasks.process import Completed, Processes
@@ -17,24 +19,38 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_FOUND = "credentials not found"
 # The user name that helpers give for an identity token.
 _TOKEN_USER = "<token>"  # noqa: S105 - a word of the protocol
+# Some ask the user, in a window that may be hidden, or a service that is gone.
+_LIMIT_SECONDS = 60.0
+_PATIENT_SECONDS = 2.0
 
 
 class HelperError(Exception):
     """Report a helper that cannot be used; others may still have what is needed."""
 
 
-def ask_helper(name: object, server: str, processes: Processes, where: str) -> Credentials | None:
+def ask_helper(
+    name: object, server: str, processes: Processes, where: str, warn: Callable[[str], None]
+) -> Credentials | None:
     """Ask one helper for a registry; none when it has nothing for it.
+
+    Args:
+        warn: told of a helper that takes long, while it does.
 
     Raises `HelperError`.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise HelperError(f"{name!r} is no name of a credential helper; it has letters, digits, '-' and '_'")
     program = f"docker-credential-{name}"
+    timer = threading.Timer(_PATIENT_SECONDS, warn, [f"waiting for {program}, at most {_LIMIT_SECONDS:g} s"])
+    timer.start()
     try:
-        done = processes.run([program, "get"], stdin=f"{server}\n", secret_stdout=True)
+        done = processes.run(
+            [program, "get"], stdin=f"{server}\n", secret_stdout=True, seconds=_LIMIT_SECONDS
+        )
     except ToolError as error:
         raise HelperError(str(error)) from None
+    finally:
+        timer.cancel()
     if done.code:
         _require_not_found(program, done, processes)
         return None

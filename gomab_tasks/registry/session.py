@@ -30,11 +30,15 @@ _BAD_REQUEST, _UNAUTHORISED = 400, 401
 class Session:
     """Hold what is known of a registry: its scheme, its challenge, our tokens."""
 
-    def __init__(self, registry: str, transport: Transport, processes: Processes) -> None:
+    def __init__(
+        self, registry: str, transport: Transport, processes: Processes, warn: Callable[[str], None]
+    ) -> None:
         self._transport = transport
         self._redact = processes.redact
         self._authentication = Authentication(
-            partial(find_credentials, processes=processes), self._fetch_token, transport.is_plain_allowed
+            partial(find_credentials, processes=processes, warn=warn),
+            self._fetch_token,
+            transport.is_plain_allowed,
         )
         host = api_host(registry)
         scheme = "http" if transport.is_plain_allowed(host) else "https"

@@ -296,17 +296,28 @@ def trust(environment: Mapping[str, str], ca_file: Path | None) -> ssl.SSLContex
         if not context.cert_store_stats()["x509_ca"]:
             _load(context, Path(certifi.where()), "certifi")
     if ca_file:
-        _load(context, ca_file, "CA file")
+        _load(context, ca_file, "registry.ca-file")
     return context
 
 
-def _load(context: ssl.SSLContext, path: Path, what: str) -> None:
+def _load(context: ssl.SSLContext, path: Path, name: str) -> None:
+    try:
+        load_certificates(context, path)
+    except ValueError as error:
+        raise RegistryError(f"{name} is '{path}', which {error}") from None
+
+
+def load_certificates(context: ssl.SSLContext, path: Path) -> None:
+    """Trust the certificates of a file as well.
+
+    Raises `ValueError` that says of the file why that cannot be.
+    """
     try:
         context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise RegistryError(
-            f"{path}: cannot be read as CA certificates ({error.strerror or error}); see {what}"
-        ) from None
+    except ssl.SSLError:
+        raise ValueError("holds no CA certificates in PEM form") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
 
 
 def _shown(url: str) -> str:

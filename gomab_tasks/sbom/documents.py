@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gomab_tasks import files
+from gomab_tasks.built import layout_errors
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.platforms import Platform
@@ -112,8 +113,8 @@ def read_contents(project: Project, record: ImageRecord) -> ImageContents:
     """Read what a recorded image holds, while no other run may remove it."""
     lock = image_lock(project.out, record.image)
     wheels = {name: record.inputs[name] for name in _WHEELS if name in record.inputs}
-    with files.locked(lock, project.processes.check, shared=True):
-        layout = Layout(layout_folder(project.out, record.image))
+    layout = Layout(layout_folder(project.out, record.image))
+    with files.locked(lock, project.processes.check, shared=True), layout_errors(project, layout):
         return describe(layout, record.descriptor, record.image, wheels=wheels, base=_base(record))
 
 

@@ -2,7 +2,7 @@
 
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.quantity import Growth
-from gomab_tasks.settings.reader import HEADING, read_settings
+from gomab_tasks.settings.reader import FILE, HEADING, has_table, read_settings
 from gomab_tasks.settings.schema import (
     SCRATCH,
     FileEntry,
@@ -16,6 +16,7 @@ from gomab_tasks.settings.schema import (
 )
 
 __all__ = [
+    "FILE",
     "HEADING",
     "SCRATCH",
     "BuildKit",
@@ -29,5 +30,6 @@ __all__ = [
     "Settings",
     "Size",
     "Smoke",
+    "has_table",
     "read_settings",
 ]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from gomab_tasks.errors import SettingsError
 from gomab_tasks.secrets import redactor
 
 KeyPath = tuple[str | int, ...]
@@ -34,12 +35,12 @@ class Problem:
     known: Mapping[str, str] | None = None
 
 
-class WrongValueError(Exception):
-    """Carry every problem of one value."""
+class WrongValueError(SettingsError):
+    """Carry every problem of one value by its key, for whoever knows the lines of the table."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(f"{dotted(problem.path)} {problem.text}" for problem in self.problems))
+        self.keyed = tuple(problems)
+        super().__init__(f"{dotted(problem.path)} {problem.text}" for problem in self.keyed)
 
 
 def wrong(path: KeyPath, text: str) -> WrongValueError:
@@ -53,7 +54,7 @@ def collected(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except WrongValueError as error:
-        problems += error.problems
+        problems += error.keyed
 
 
 def dotted(path: KeyPath) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,15 @@ def read_settings(root: Path, defaults: Mapping[str, object] | None = None) -> S
     return build(merge(layers[0].read, layers[1].read), path)
 
 
+def has_table(root: Path) -> bool:
+    """Tell whether the pyproject.toml of a folder, however broken, has a table `[tool.gomab…]`."""
+    try:
+        text = _read_text(root / FILE)
+    except SettingsError:
+        return False
+    return bool(re.search(r"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*gomab[ \t]*[.\]]", text, re.MULTILINE))
+
+
 def merge(under: _Partial, over: _Partial) -> dict[str, Any]:
     """Lay one table over another: tables merge key by key, anything else is replaced."""
     merged = dict(under)
@@ -93,7 +103,7 @@ def _read_layer(raw: object) -> _Layer:
     try:
         return _Layer(raw, ROOT.read(raw, ()), [])
     except WrongValueError as error:
-        return _Layer(raw, {}, list(error.problems))
+        return _Layer(raw, {}, list(error.keyed))
 
 
 def _check_main(layers: Sequence[_Layer]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from gomab_tasks.settings.key import words
 from gomab_tasks.settings.position import find_lines
@@ -27,9 +29,33 @@ def of_table(problems: Sequence[Problem], text: str) -> list[str]:
     return [f"{FILE}:{line}: {text}" if line else f"{FILE}: {text}" for line, text in dict.fromkeys(placed)]
 
 
+def of_file(problems: Sequence[Problem], source: Path, image: str | None = None) -> list[str]:
+    """Give a line for each problem that showed after the table was read, an image's own keys first."""
+    try:
+        text = source.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    if image is None:
+        return of_table(problems, text)
+    own = {problem.path: _path_of_image(image, problem.path) for problem in problems}
+    lines = find_lines(text, {_TOP + path for path in own.values()}, first=_TOP[-1])
+    return of_table(
+        [
+            replace(problem, path=own[problem.path]) if _TOP + own[problem.path] in lines else problem
+            for problem in problems
+        ],
+        text,
+    )
+
+
 def of_defaults(problems: Sequence[Problem]) -> list[str]:
     """Give a line for each problem of an organisation's defaults."""
     return [f"{DEFAULTS}: {_say(problem, _name_mapping)}" for problem in problems]
+
+
+def _path_of_image(image: str, path: KeyPath) -> KeyPath:
+    """Spell a path of the shared tables as it is in an image's own."""
+    return ("images", image, *(path[1:] if path[:1] == ("image",) else path))
 
 
 def _say(problem: Problem, name_table: _NameTable) -> str:

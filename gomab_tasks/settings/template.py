@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gomab_tasks.secrets import is_secret_name
 from gomab_tasks.settings.problem import nearest, show
 
 FIELDS = {
@@ -13,9 +14,9 @@ FIELDS = {
     "git.short": "the commit, 12 characters",
     "git.tag": "the tag of the commit",
     "git.describe": "what `git describe --tags --always` says",
-    "git.branch": "the branch",
+    "git.branch": "the branch; in tags, `-` for what no tag may have: `feature-login` for `feature/login`",
     "version": "as git.describe, without a leading `v`",
-    "env.NAME": "the environment variable NAME",
+    "env.NAME": "the environment variable NAME; none that is named like a secret",
 }
 """Every field and what it stands for."""
 
@@ -52,6 +53,12 @@ def hide_fields(text: str) -> str:
 
 
 def _check_field(text: str, field: str) -> None:
+    variable = field.removeprefix("env.")
+    if variable != field and is_secret_name(variable):
+        raise ValueError(
+            f"is {show(text)}, and {variable} is named like a secret, which tags, labels and programs would "
+            "tell everybody; take it out, or give what is no secret another name"
+        )
     if (field in FIELDS and field != "env.NAME") or re.fullmatch(_VARIABLE, field):
         return
     guess = _guess(field)

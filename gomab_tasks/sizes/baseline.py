@@ -23,8 +23,11 @@ class _File(msgspec.Struct):
     images: list[Measurement]
 
 
-def read_baseline(path: Path) -> Baseline:
+def read_baseline(path: Path, update: str) -> Baseline:
     """Read a baseline; one that does not exist is empty.
+
+    Args:
+        update: what the user types to write one.
 
     Raises `NotMeasurableError` for a file that is no baseline.
     """
@@ -36,7 +39,7 @@ def read_baseline(path: Path) -> Baseline:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise NotMeasurableError(
-            f"{path.name}: is no baseline ({error}); remove it, then write it anew: size --update"
+            f"{path.name}: is no baseline ({error}); remove it, then write it anew: {update}"
         ) from None
 
 

@@ -22,6 +22,8 @@ class Verdict:
         unpacked_budget, budget: of the unpacked size, and of the size (None: no limit).
         baseline: the committed unpacked size, where there is one.
         problems: what is over which limit; empty is a pass.
+        lacking: the baseline file that should have the platform, since its
+            growth is limited, and has it not; empty where none is lacking.
     """
 
     image: str
@@ -32,6 +34,7 @@ class Verdict:
     budget: int | None
     baseline: int | None
     problems: tuple[str, ...]
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,15 @@ class SizesResult:
     def problems(self) -> tuple[str, ...]:
         """What is over a limit."""
         return tuple(problem for verdict in self.sizes for problem in verdict.problems)
+
+    @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """The baseline files that lack something -> the images and platforms that they lack."""
+        files = dict.fromkeys(verdict.lacking for verdict in self.sizes if verdict.lacking)
+        return {
+            file: tuple(f"{one.image} {one.platform}" for one in self.sizes if one.lacking == file)
+            for file in files
+        }
 
     def text(self) -> str:
         """Give a table of at most 80 columns for usual names."""
@@ -65,32 +77,38 @@ class SizesResult:
 
 
 def judge(
-    measurements: Sequence[Measurement], groups: Mapping[str, Group], baselines: Callable[[str], Baseline]
+    measurements: Sequence[Measurement],
+    groups: Mapping[str, Group],
+    baselines: Callable[[str], Baseline],
+    update: str,
 ) -> SizesResult:
     """Hold each measurement against its image's limits.
 
     Args:
         groups: the settings of each image.
         baselines: reads a baseline file, by its path in the project.
+        update: what the user types to write one.
 
-    Raises `NotMeasurableError` when growth is limited and the baseline lacks
-    the image, or when nothing was measured at all.
+    Raises `NotMeasurableError` when nothing was measured at all.
     """
     if not measurements:
         raise NotMeasurableError("nothing was measured: there is no image yet")
+    largest = _largest(measurements, groups)
     return SizesResult(
-        tuple(_judge(m, groups[m.image], baselines(groups[m.image].size.baseline)) for m in measurements)
+        tuple(
+            _judge(m, groups[m.image], baselines(groups[m.image].size.baseline), largest, update)
+            for m in measurements
+        )
     )
 
 
-def _judge(measured: Measurement, group: Group, baseline: Baseline) -> Verdict:
+def _judge(
+    measured: Measurement, group: Group, baseline: Baseline, largest: _Largest, update: str
+) -> Verdict:
     limits = group.size
     before = baseline.get((measured.image, measured.platform))
-    if limits.growth and not before:
-        raise NotMeasurableError(
-            f"{measured.image} {measured.platform}: size.growth is set, but {limits.baseline} lacks it; "
-            "commit one: size --update"
-        )
+    # What --arch added for one run is not in the table, and never committed.
+    is_lacking = limits.growth and not before and measured.platform in map(str, group.platforms)
     return Verdict(
         image=measured.image,
         platform=measured.platform,
@@ -99,22 +117,27 @@ def _judge(measured: Measurement, group: Group, baseline: Baseline) -> Verdict:
         unpacked_budget=limits.unpacked,
         budget=limits.compressed,
         baseline=before.unpacked_size if before else None,
-        problems=tuple(_problems(measured, group, before)),
+        problems=tuple(_problems(measured, group, before, largest, update)),
+        lacking=limits.baseline if is_lacking else "",
     )
 
 
-def _problems(measured: Measurement, group: Group, before: Measurement | None) -> Iterator[str]:
+def _problems(
+    measured: Measurement, group: Group, before: Measurement | None, largest: _Largest, update: str
+) -> Iterator[str]:
     limits = group.size
     name = f"{measured.image} {measured.platform}"
     if measured.unpacked_size > limits.unpacked:
-        yield _over(name, measured.unpacked_size, limits.unpacked, _Key(group, "unpacked"))
+        key = _Key(_table(group), "unpacked")
+        yield _over(name, measured.unpacked_size, limits.unpacked, key) + _cure(measured, key, largest)
     if limits.compressed and measured.size > limits.compressed:
-        yield _over(name, measured.size, limits.compressed, _Key(group, "compressed"))
+        key = _Key(_table(group), "compressed")
+        yield _over(name, measured.size, limits.compressed, key) + _cure(measured, key, largest)
     if limits.growth and before and measured.unpacked_size > limits.growth.limit(before.unpacked_size):
         grown = measured.unpacked_size - before.unpacked_size
         yield (
             f"{name} grew by {mebibytes(grown)} to {mebibytes(measured.unpacked_size)}, more than the "
-            f"{_allowed(limits.growth)} that size.growth allows; to accept it: size --update"
+            f"{_allowed(limits.growth)} that size.growth allows; to accept it: {update}"
         )
 
 
@@ -124,24 +147,49 @@ def _allowed(growth: Growth) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    group: Group
+    """Hold a budget: the table that it stands in, and its name there."""
+
+    table: str
     name: str
 
-    @property
-    def table(self) -> str:
-        """The table that decides for the image; a name with a dot is quoted, as TOML has it."""
-        if self.group.name is None:
-            return "[tool.gomab.size]"
-        name = f'"{self.group.name}"' if "." in self.group.name else self.group.name
-        return f"[tool.gomab.images.{name}.size]"
+    def size_of(self, measured: Measurement) -> int:
+        return measured.size if self.name == "compressed" else measured.unpacked_size
+
+
+_Largest = Mapping[_Key, Measurement]
+"""The largest of all that a budget is for: the line that allows it allows the others as well."""
+
+
+def _largest(measurements: Sequence[Measurement], groups: Mapping[str, Group]) -> _Largest:
+    found: dict[_Key, Measurement] = {}
+    for measured in measurements:
+        for name in ("unpacked", "compressed"):
+            key = _Key(_table(groups[measured.image]), name)
+            found[key] = max(found.get(key, measured), measured, key=key.size_of)
+    return found
+
+
+def _table(group: Group) -> str:
+    """Name the table that decides for the image; a name with a dot is quoted, as TOML has it."""
+    if group.name is None:
+        return "[tool.gomab.size]"
+    name = f'"{group.name}"' if "." in group.name else group.name
+    return f"[tool.gomab.images.{name}.size]"
 
 
 def _over(image: str, size: int, limit: int, key: _Key) -> str:
-    enough = math.ceil(size / MIB)
     return (
         f"{image} is {mebibytes(size)} {key.name}, {mebibytes(size - limit)} over the budget of "
-        f'{budget(limit)}; to allow it: {key.table} {key.name} = "{enough} MiB"'
+        f"{budget(limit)}"
     )
+
+
+def _cure(measured: Measurement, key: _Key, largest: _Largest) -> str:
+    """Give the line that allows all that is over a budget, once: with the largest."""
+    if largest[key] != measured:
+        return ""
+    enough = math.ceil(key.size_of(measured) / MIB)
+    return f'; to allow it: {key.table} {key.name} = "{enough} MiB"'
 
 
 def _cells(verdict: Verdict) -> list[str]:

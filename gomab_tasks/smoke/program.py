@@ -61,6 +61,10 @@ class Running:
         """Give the port at the loopback address."""
         return "127.0.0.1", port
 
+    def obstacle(self, _: int) -> str:
+        """Say nothing: what runs here is never out of reach."""
+        return ""
+
 
 @dataclass(slots=True)
 class ProgramStage:

@@ -16,7 +16,8 @@ from gomab_tasks.units import columns
 State = Literal["passed", "failed", "not run", "no check"]
 
 _PAUSE_SECONDS = 0.05
-_SHOWN_LINES = 10
+# A server that nobody reached prints the cause first, one that broke prints it last.
+_FIRST_LINES, _LAST_LINES = 5, 6
 _REFUSED = 400
 # What the kernel, Docker and Podman say of a program for another architecture,
 # and what Go's own start-up says of one for a newer processor.
@@ -47,6 +48,10 @@ class Started(Protocol):
 
     def published(self, port: int) -> tuple[str, int] | None:
         """Give where a port of the program answers on this machine, once it is known."""
+        ...
+
+    def obstacle(self, port: int) -> str:
+        """Say what keeps us from a port where nothing answers; empty if the program may be to blame."""
         ...
 
 
@@ -85,7 +90,7 @@ class Trial:
     Attributes:
         manifest: its digest.
         how: what ran it: docker, podman, program, binfmt or an emulator.
-        output: the last lines that it printed, if it failed.
+        output: the first and the last lines that it printed, if it failed.
     """
 
     image: str
@@ -99,7 +104,7 @@ class Trial:
 
     @property
     def problem(self) -> str:
-        """The failure in words, its last lines of output below."""
+        """The failure in words, its output below."""
         head = f"{self.image} {self.platform}: {self.detail} ({self.how}, {self.seconds:.1f} s)"
         return "\n".join([head, *(f"  | {line}" for line in self.output)])
 
@@ -160,12 +165,26 @@ def attempt(stage: Stage, check: Check) -> Verdict:
             passed, detail = _ask(started, check) if check.path else _wait(started.child, check)
             detail = "; ".join(filter(None, [detail, started.note]))
             code, text = (None, "") if passed else (started.child.wait(0), started.child.output)
+            if not passed and code is None and check.port is not None:
+                _require_reachable(started, check.port)
     except ToolError as error:
         passed, detail, code, text = False, str(error), None, str(error)
     if not passed:
         _require_able(stage, code, text)
-    lines = tuple(line.rstrip() for line in text.splitlines()[-_SHOWN_LINES:] if text != detail)
+    lines = () if text == detail else _excerpt(text.splitlines())
     return Verdict(passed, detail, time.monotonic() - start, lines)
+
+
+def _excerpt(lines: list[str]) -> tuple[str, ...]:
+    between = len(lines) - _FIRST_LINES - _LAST_LINES
+    if between > 1:
+        lines = [*lines[:_FIRST_LINES], "…", *lines[-_LAST_LINES:]]
+    return tuple(line.rstrip() for line in lines)
+
+
+def _require_reachable(started: Started, port: int) -> None:
+    if obstacle := started.obstacle(port):
+        raise CannotRunError(obstacle)
 
 
 def _require_able(stage: Stage, code: int | None, text: str) -> None:

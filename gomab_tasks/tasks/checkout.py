@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from gomab_tasks.tasks.options import Arch
 
 if TYPE_CHECKING:
-    from gomab_tasks.doctor import DoctorResult
+    from collections.abc import Iterator
+
+    from gomab_tasks.doctor import DoctorResult, Finding
     from gomab_tasks.plan_report import PlanResult
     from gomab_tasks.project import Project
     from gomab_tasks.results import CleanResult
@@ -15,7 +17,34 @@ def doctor(project: "Project") -> "DoctorResult":
     """Say what this machine has and lacks for the project, and what mends it."""
     from gomab_tasks.doctor import examine
 
-    return examine(project)
+    return examine(project, [_builder, _engine])
+
+
+def _builder(project: "Project") -> "Iterator[Finding]":
+    from gomab_tasks.backends.solve import describe_builder
+    from gomab_tasks.doctor import Finding, lacking
+    from gomab_tasks.errors import ToolError
+
+    if project.settings.backend != "buildkit":
+        return
+    try:
+        yield Finding("BuildKit", "ok", describe_builder(project.processes, project.settings.buildkit))
+    except ToolError as error:
+        yield lacking("BuildKit", error)
+
+
+def _engine(project: "Project") -> "Iterator[Finding]":
+    """Look for what `load` needs, and `smoke` likes to have."""
+    from gomab_tasks.doctor import Finding
+    from gomab_tasks.engines.engine import find_engine
+    from gomab_tasks.errors import ToolError
+
+    try:
+        engine = find_engine(project.processes, project.settings.engine)
+        runs = f", runs {engine.platform}" if engine.platform else ""
+        yield Finding("engine", "ok", f"{engine.name}{runs}")
+    except ToolError as error:
+        yield Finding("engine", "note", f"load has nowhere to put images: {error}")
 
 
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
@@ -34,4 +63,7 @@ def clean(project: "Project") -> "CleanResult":
     from gomab_tasks import files
     from gomab_tasks.results import CleanResult
 
-    return CleanResult(project.shown(project.out), files.remove_output(project.out))
+    removed = files.remove_output(project.out)
+    if removed:
+        files.remove_empty(project.out.parent, project.root)
+    return CleanResult(project.shown(project.out), removed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -12,44 +13,64 @@ from gomab_tasks.tasks import TASKS, Task
 from gomab_tasks.tasks.options import GENERAL, TaskOption
 
 
-def parse_options(task: Task, words: Sequence[str]) -> dict[str, Any]:
+def parse_options(task: Task, words: Sequence[str], command: str) -> dict[str, Any] | None:
     """Read the options of a task from words that may be meant for other tasks too.
 
     Options that only other tasks have are ignored, so that one command line
-    serves several sessions.
+    serves several sessions. Nothing after `--help`, which prints them.
 
-    Raises `SettingsError` for words that no task knows, and `SystemExit` after
-    `--help`.
+    Args:
+        command: what stands before the options, for help: `nox -s images --`.
+
+    Raises `SettingsError` for words that no task knows.
     """
-    every = {option.name: option for task in TASKS for option in task.options}
     own = {option.name: option for option in (*task.options, *GENERAL)}
-    parser = _Parser(prog=task.name, description=task.help, allow_abbrev=False, argument_default=None)
-    for option in (every | own).values():
+    every = {option.name: option for task in TASKS for option in task.options} | own
+    parser = _Parser(prog=command, description=task.help, allow_abbrev=False, add_help=False)
+    parser.add_argument("-h", "--help", action="store_true", help="show this help, and run nothing")
+    for option in every.values():
         _add(parser, option, is_own=option.name in own)
-    values = vars(parser.parse_args(list(words)))
+    found, unknown = parser.parse_known_args(list(words))
+    if found.help:
+        parser.print_help()
+        return None
+    if unknown:
+        raise SettingsError(_explain(unknown[0], [option.flag for option in every.values()]))
+    values = vars(found)
     return {name: _value(option, values[name]) for name, option in own.items()}
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing usage and ending the process."""
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown == message:
-            raise SettingsError(f"{self.prog}: {message}")
-        flags = [flag for action in self._actions for flag in action.option_strings]
-        near = difflib.get_close_matches(unknown.split()[0].partition("=")[0], flags, 1)
-        hint = f"did you mean {near[0]}?" if near else "`-- --help` lists them"
-        raise SettingsError(f"{self.prog}: no task has an option '{unknown}'; {hint}")
+        found = re.fullmatch(r"argument (\S+): (.*)", message)
+        if not found:
+            raise SettingsError(message)
+        flag = found[1].partition("/")[0]  # --arch/-a
+        refuses = found[2].startswith("ignored explicit")
+        raise SettingsError(
+            f"{flag} takes no value" if refuses else f"{flag} needs a value; `-- --help` shows which"
+        )
+
+
+def _explain(word: str, flags: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word.partition("=")[0], flags, 1, 0.7)
+    hint = f"the nearest is {near[0]}" if near else "`-- --help` lists them"
+    return f"no task has an option '{word}'; {hint}"
+
+
+def _flags(option: TaskOption) -> list[str]:
+    return [option.flag, *([f"-{option.letter}"] if option.letter else [])]
 
 
 def _add(parser: argparse.ArgumentParser, option: TaskOption, *, is_own: bool) -> None:
     shown = option.help if is_own else argparse.SUPPRESS
     if option.kind == "flag":
-        parser.add_argument(option.flag, dest=option.name, action="store_true", default=None, help=shown)
+        parser.add_argument(*_flags(option), dest=option.name, action="store_true", default=None, help=shown)
         return
     kinds = {"number": {"type": option.number}, "word": {}, "words": {"action": "append"}}
     parser.add_argument(
-        option.flag, dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind]
+        *_flags(option), dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind]
     )  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from gomab_tasks.tasks.options import Option
 
 if TYPE_CHECKING:
+    from gomab_tasks.dockerfile.text import DockerfileText
     from gomab_tasks.project import Project
     from gomab_tasks.results import DockerfileResult
 
@@ -13,25 +14,32 @@ def dockerfile(
     project: "Project",
     *,
     write: Annotated[bool, Option("write it and its .dockerignore into the project")] = False,
+    pin: Annotated[
+        bool, Option("ask the registry for the Go image's digest, and write it behind the tag")
+    ] = False,
     check: Annotated[bool, Option("fail when the committed one is not what the table says")] = False,
 ) -> "DockerfileResult":
     """Show the cross-compiling Dockerfile of all images, write it, or check it.
 
     It works with any BuildKit, without gomab. Each image is a stage for
-    `--target`; the first one is made without.
+    `--target`; the first one is made without. Digests that a committed file has
+    stay, unless `--pin` asks for new ones.
     """
     from dataclasses import replace
 
     from gomab_tasks.dockerfile.text import write_text
     from gomab_tasks.facts import read_facts
     from gomab_tasks.generate.committed import check_files, write_files
-    from gomab_tasks.plan import plan_images, select
+    from gomab_tasks.plan import plan_images
     from gomab_tasks.results import DockerfileResult
+    from gomab_tasks.selection import select
 
     facts = read_facts(project)
     images = plan_images(project.settings, facts, select((), project.settings))
     # A committed file depends on nobody's own Go variables.
     made = write_text(project, facts, images, replace(facts.toolchain, env={}))
+    if pin:
+        made = _pin(project, made)
     file = project.settings.dockerfile.file
     texts = {project.root / file: made.text, project.root / f"{file}.dockerignore": made.ignored}
     if write:
@@ -39,3 +47,16 @@ def dockerfile(
     if check:
         check_files(texts, project.root, project.type("dockerfile --write"))
     return DockerfileResult(file, made.text, made.ignored, written=write, checked=check)
+
+
+def _pin(project: "Project", made: "DockerfileText") -> "DockerfileText":
+    """Put the digest that the Go image's tag has now behind it; one that is there already stays."""
+    from gomab_tasks.registries import Registries
+    from gomab_tasks.registry.pull import fetch_manifest
+    from gomab_tasks.registry.reference import parse_reference
+
+    reference = parse_reference(made.go_image)
+    if reference.digest:
+        return made
+    with Registries(project) as registries:
+        return made.pin(fetch_manifest(registries.client(reference.repository), reference).digest)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gomab_tasks import github
 from gomab_tasks.backends import backend
-from gomab_tasks.built import group_of, image_names, recorded
-from gomab_tasks.errors import BudgetError
+from gomab_tasks.built import group_of, image_names, read_whole, recorded
+from gomab_tasks.checked import Checked, note, read_revision
+from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.compile import replaced_flags
 from gomab_tasks.ignored import warn_ignored
-from gomab_tasks.join import Joined, Wanted, join
+from gomab_tasks.join import Joined, Wanted, join, require_parts
+from gomab_tasks.parallel import run_both
 from gomab_tasks.plan import Plan, make_plan, require_linux
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -58,7 +61,7 @@ def plan_project(project: Project, arch: Sequence[str]) -> tuple[Facts, Plan]:
 def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
     """Download, compile and assemble; leave a record for each image and platform."""
     facts, plan = plan_project(project, arch)
-    require_linux(plan)
+    require_linux(plan, project.settings.source)
     warn_ignored(project, plan)
     project.prepare_output()
     records = backend(project.settings.backend).make(project, facts, plan, jobs)
@@ -67,19 +70,29 @@ def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
 
 def make_and_join(project: Project, arch: Sequence[str], jobs: int) -> ImagesResult:
     """Make all images, join each, and hold its sizes against the budget."""
-    made = make_images(project, arch, jobs)
+    # git is asked while Go is: it costs no time, and the revision is that of the start.
+    made, revision = run_both(
+        functools.partial(make_images, project, arch, jobs),
+        functools.partial(read_revision, project),
+        project.processes.stop,
+    )
+    if isinstance(made, Exception):
+        raise made
+    if isinstance(revision, Exception):
+        raise revision
     wanted = [
         Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, made.records))
         for image in made.plan.images
         if image.platforms
     ]
-    return _join_all(project, wanted)
+    return _join_all(project, wanted, revision)
 
 
 def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
     """Join what other runs left; needs no Go.
 
-    Raises `NotMeasurableError` when nothing was left.
+    Raises `NotMeasurableError` when nothing was left, `VerificationError` for
+    what does not fit.
     """
     selection = select(arch, project.settings)
     wanted = [
@@ -87,15 +100,17 @@ def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
         for name in image_names(project)
         if (platforms := selection.of(group_of(project, name).platforms))
     ]
-    return _join_all(project, wanted)
+    require_parts(project, wanted)
+    return _join_all(project, wanted, read_revision(project))
 
 
 def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
-    """Hold the recorded sizes against the limits.
+    """Hold the sizes of what is there against the limits.
 
-    Raises `NotMeasurableError` for an image or platform without a record.
+    Raises `NotMeasurableError` for what was not built, `VerificationError` for
+    what is damaged.
     """
-    return _judge(project, find_records(project, arch))
+    return _judge(project, _read_all(project, arch))
 
 
 def find_records(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
@@ -108,37 +123,60 @@ def find_records(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
 
 
 def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
-    """Write the recorded sizes into the baseline files, and compare with them."""
-    selection = select(arch, project.settings)
+    """Write the sizes of what is there into the baseline files, and compare with them."""
+    records = _read_all(project, arch)
     by_file: dict[str, list[Measurement]] = {}
-    for name in image_names(project):
-        measured = [Measurement.of(record) for record in recorded(project, name, selection)]
-        by_file.setdefault(group_of(project, name).size.baseline, []).extend(measured)
+    for record in records:
+        file = group_of(project, record.image).size.baseline
+        by_file.setdefault(file, []).append(Measurement.of(record))
     for file, measured in by_file.items():
         path = project.root / file
-        write_baseline(path, read_baseline(path), measured)
+        write_baseline(path, read_baseline(path, _update(project)), measured)
         project.say(f"wrote {file}; commit it")
-    return measure_images(project, arch)
+    return _judge(project, records)
 
 
-def require_budget(sizes: SizesResult) -> SizesResult:
-    """Give the sizes back, or raise `BudgetError` that carries them."""
+def require_budget(project: Project, sizes: SizesResult, result: object) -> None:
+    """Raise an error that carries the result for sizes that do not pass.
+
+    `BudgetError` for what is over a limit; else `NotMeasurableError` where
+    growth is limited and a baseline is lacking.
+    """
+    error: GomabError | None = None
     if sizes.problems:
         error = BudgetError("\n".join(sizes.problems))
-        error.result = sizes
+    elif sizes.lacking:
+        lines = [_say_lacking(project, file, names) for file, names in sizes.lacking.items()]
+        error = NotMeasurableError("\n".join(lines))
+    if error:
+        error.result = result
         raise error
-    return sizes
 
 
-def _join_all(project: Project, wanted: Sequence[Wanted]) -> ImagesResult:
+def _say_lacking(project: Project, file: str, names: Sequence[str]) -> str:
+    lacks = f"{file} lacks" if (project.root / file).exists() else f"there is no {file} for"
+    return (
+        f"size.growth is set, but {lacks} {', '.join(names)}; "
+        f"write and commit it: {_update(project)}"
+    )
+
+
+def _update(project: Project) -> str:
+    return project.type("size --update")
+
+
+def _read_all(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
+    selection = select(arch, project.settings)
+    return [record for name in image_names(project) for record in read_whole(project, name, selection)]
+
+
+def _join_all(project: Project, wanted: Sequence[Wanted], revision: str | None) -> ImagesResult:
     joined = [join(project, one) for one in wanted]
     sizes = _judge(project, [record for one in joined for record in one.records])
     result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
-    try:
-        require_budget(sizes)
-    except BudgetError as error:
-        error.result = result
-        raise
+    require_budget(project, sizes, result)
+    for one in joined:
+        note(project, one.image, Checked(one.digest, revision))
     return result
 
 
@@ -150,7 +188,8 @@ def _index(project: Project, joined: Joined) -> Index:
 def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
     groups = {record.image: group_of(project, record.image) for record in records}
     measurements = [Measurement.of(record) for record in records]
-    sizes = judge(measurements, groups, lambda file: read_baseline(project.root / file))
+    update = _update(project)
+    sizes = judge(measurements, groups, lambda file: read_baseline(project.root / file, update), update)
     github.append_summary(project.environment, sizes.summary())
     return sizes
 

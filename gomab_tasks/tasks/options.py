@@ -15,6 +15,8 @@ from gomab_tasks.errors import SettingsError
 
 Kind = Literal["flag", "number", "word", "words"]
 _KINDS: dict[object, Kind] = {bool: "flag", int: "number", str: "word", tuple[str, ...]: "words"}
+# One letter means one thing in all tasks; the other options are for scripts, which write them out.
+_LETTERS = {"arch": "a", "jobs": "j", "quiet": "q", "tag": "t"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class TaskOption:
         """Spell the option for a command line."""
         return f"--{self.name.replace('_', '-')}"
 
+    @property
+    def letter(self) -> str:
+        """The short flag, without its dash; empty for most."""
+        return _LETTERS.get(self.name, "")
+
     def number(self, text: str) -> int:
         """Read the value of a number; raises `SettingsError` for what is none."""
         if not text.isascii() or not text.isdecimal():
@@ -74,6 +81,6 @@ def _option(parameter: inspect.Parameter) -> TaskOption:
 
 GENERAL: tuple[TaskOption, ...] = (
     TaskOption("json", "flag", default=False, help="print the result as one JSON document", metavar=""),
-    TaskOption("quiet", "flag", default=False, help="show only warnings and failures on the way", metavar=""),
+    TaskOption("quiet", "flag", default=False, help="show only warnings, and what failed", metavar=""),
 )
 """Options that every task has in every front door."""

@@ -5,13 +5,14 @@ What most pushes do without is imported where it is needed: Python's start is mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from gomab_tasks import github
-from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded
+from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded, records_of
+from gomab_tasks.checked import require_checked
 from gomab_tasks.destinations import Target, find_targets
-from gomab_tasks.errors import NotMeasurableError
+from gomab_tasks.errors import NotMeasurableError, SettingsError
 from gomab_tasks.project import Project
 from gomab_tasks.publish import (
     Published,
@@ -20,7 +21,8 @@ from gomab_tasks.publish import (
     publish_platform,
     require_whole,
 )
-from gomab_tasks.record import ImageRecord, read_records
+from gomab_tasks.record import ImageRecord
+from gomab_tasks.references import Names
 from gomab_tasks.registries import Registries
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
@@ -28,18 +30,20 @@ from gomab_tasks.selection import Selection, select
 
 
 def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:
-    """Push every image, or with `--arch` what `image` left of it.
+    """Push every image; with `--arch` its index where that lists just those platforms, else each by digest.
 
     All images are checked before the first byte is sent.
 
     Raises `NotMeasurableError` for what was not built, `SettingsError` for a
-    layout that is not what the table or `--arch` names, `VerificationError`
-    and `RegistryError`.
+    layout that is not what the table names and for tags of what goes by digest,
+    `VerificationError` and `RegistryError`.
     """
     selection = select(arch, project.settings)
     names = [name for name in image_names(project) if selection.of(group_of(project, name).platforms)]
     apart = _platforms_apart(project, names, selection)
-    targets = find_targets(project, names, repository, tags, untagged=apart)
+    _refuse_tags(project, tags, apart)
+    given = Names(project, repository, tags)
+    targets = find_targets(project, names, given, untagged=apart)
     with Registries(project) as registries, ExitStack() as locks:
         joined = {
             target.image: locks.enter_context(reading(project, target.image))
@@ -47,6 +51,7 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
             if target.image not in apart
         }
         for image in joined.values():
+            require_checked(project, image, given.revision(image.name))
             _require_ready(project, image, selection)
         pushed: list[Published] = []
         for target in targets:
@@ -96,7 +101,7 @@ def _documents(project: Project, built: Built) -> list[Artifact]:
         return []
     from gomab_tasks.sbom.documents import FORMATS, read_contents
 
-    records = {record.manifest: record for _, record in read_records(project.out, built.name)}
+    records = {record.manifest: record for _, record in records_of(project, built.name)}
     missing = [str(image.platform) for image in built.platforms if image.manifest.digest not in records]
     if missing:
         raise NotMeasurableError(
@@ -114,11 +119,26 @@ def _documents(project: Project, built: Built) -> list[Artifact]:
 def _platforms_apart(
     project: Project, names: Sequence[str], selection: Selection
 ) -> dict[str, list[ImageRecord]]:
-    """Give the records of images that `image` left and no index lists just so: they go by digest."""
+    """Give the records of what `--arch` chose and no index lists just so: it goes by digest."""
     if not selection.chosen:
         return {}
-    records = {name: recorded(project, name, selection) for name in names}
-    return {name: found for name, found in records.items() if not is_joined(project, name, found)}
+    return {
+        name: recorded(project, name, selection)
+        for name in names
+        if not is_joined(project, name, selection.of(group_of(project, name).platforms))
+    }
+
+
+def _refuse_tags(project: Project, tags: Sequence[str], apart: Mapping[str, Sequence[ImageRecord]]) -> None:
+    """Refuse `--tag` for what has no index that a tag could name."""
+    if not tags:
+        return
+    for name, records in apart.items():
+        platforms = ", ".join(record.platform for record in records)
+        raise SettingsError(
+            f"--tag {', '.join(tags)}: {name} has no index of just {platforms}, which goes by digest, "
+            f"without a tag; leave --tag out, or make one with the same --arch: {project.type('images')}"
+        )
 
 
 def _tell_ci(project: Project, result: PushResult) -> None:

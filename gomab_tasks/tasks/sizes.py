@@ -20,6 +20,6 @@ def size(
     """Hold the sizes of what `images` left against budget and baseline."""
     from gomab_tasks.tasks.job import measure_images, require_budget, update_baselines
 
-    if update:
-        return update_baselines(project, arch)
-    return require_budget(measure_images(project, arch))
+    sizes = update_baselines(project, arch) if update else measure_images(project, arch)
+    require_budget(project, sizes, sizes)
+    return sizes

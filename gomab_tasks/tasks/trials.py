@@ -146,7 +146,7 @@ class _FailedTrialError(VerificationError):
 
 
 def _first_able(subject: Subject, say: Callable[[str], None]) -> Trial:
-    """Try on the first stage that can run the platform; of the others, say why they cannot."""
+    """Try on the first stage that can run the platform; of those before it, say why they cannot."""
     about = (subject.built.name, str(subject.image.platform), subject.image.manifest.digest)
     reasons: list[str] = []
     for stage in _stages(subject):
@@ -157,7 +157,8 @@ def _first_able(subject: Subject, say: Callable[[str], None]) -> Trial:
             say(reasons[-1])
         else:
             state: State = "passed" if verdict.passed else "failed"
-            return Trial(*about, state, stage.how, verdict.seconds, verdict.detail, verdict.output)
+            detail = "; ".join([verdict.detail, *reasons])
+            return Trial(*about, state, stage.how, verdict.seconds, detail, verdict.output)
     return Trial(*about, "not run", detail="; ".join([*reasons, *_cures(subject)]))
 
 

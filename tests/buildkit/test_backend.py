@@ -8,6 +8,7 @@ import hashlib
 import http.server
 import os
 import shutil
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from gomab_tasks.oci.verify import verify_layout
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.images import image, images
-from tests.buildkit.conftest import Daemon
+from tests.buildkit.conftest import Start
 from tests.conftest import Git, ModuleFactory, ToolFactory
 from tests.layers import layers_of
 
@@ -82,9 +83,22 @@ def test_three_platforms(module: ModuleFactory, buildkit: str) -> None:
     compare(module("hello"), buildkit, THREE)
 
 
-@pytest.mark.parametrize(
-    "name", ["vendored", "workspace", "replaced", "embedded", "tagged", "subfolder", "two-mains"]
+AWKWARD = (
+    "deep-mains",
+    "embedded",
+    "replaced",
+    "serving",
+    "subfolder",
+    "tagged",
+    "two-mains",
+    "unicode-path",
+    "vendored",
+    "versioned",
+    "workspace",
 )
+
+
+@pytest.mark.parametrize("name", AWKWARD)
 def test_awkward_modules(name: str, module: ModuleFactory, buildkit: str) -> None:
     """However the module is made, both backends compile the same from it."""
     root = module(name)
@@ -104,6 +118,44 @@ def test_modules_come_from_a_proxy(
         root = module("fetched")
         compare(root, buildkit, ("linux/arm64", "linux/arm/v7"))
         assert [path for path in asked if path.endswith(".zip")] == ["/example.com/tiny/@v/v1.0.0.zip"]
+
+
+def test_a_module_cache_that_was_emptied(
+    module: ModuleFactory, buildkit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """BuildKit drops mounts when it needs room, and still knows the download as done: Go fetches again."""
+    files = Path(url2pathname(os.environ["GOPROXY"].partition(",")[0].removeprefix("file://")))
+    asked: list[str] = []
+    root = module("fetched")
+    settings = {"backend": "buildkit", "platforms": ["linux/arm64"], "buildkit": {"builder": buildkit}}
+    prune = ["buildctl", f"--addr={buildkit}", "prune", '--filter=description~="fetched/modules"']
+    with _serving(files, asked) as address:
+        monkeypatch.setenv("GOPROXY", address)
+        images(open_project(root, settings=settings))
+        subprocess.run(prune, check=True, capture_output=True)
+        asked.clear()
+        (root / "main.go").write_text((root / "main.go").read_text() + "\nvar edited = true\n")
+        images(open_project(root, settings=settings))
+    assert [path for path in asked if path.endswith(".zip")] == ["/example.com/tiny/@v/v1.0.0.zip"]
+
+
+@pytest.mark.parametrize("name", ["bad-sum", "cgo-only", "missing-dep", "no-main", "same-name", "too-new"])
+def test_modules_that_no_image_is_made_of(
+    name: str, module: ModuleFactory, buildkit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both backends refuse them alike: one kind of error, one first line."""
+    files = Path(url2pathname(os.environ["GOPROXY"].partition(",")[0].removeprefix("file://")))
+    root = module(name)
+    settings = {"platforms": ["linux/arm64"], "buildkit": {"builder": buildkit}}
+    errors = []
+    with _serving(files, []) as address:
+        monkeypatch.setenv("GOPROXY", address if name == "bad-sum" else "off")
+        for backend in ("native", "buildkit"):
+            with pytest.raises(GomabError) as raised:
+                images(open_project(root, settings={**settings, "backend": backend}))
+            errors.append((type(raised.value), str(raised.value).splitlines()[0]))
+    assert errors[0] == errors[1]
+    assert not (root / "build/gomab/records").exists()
 
 
 @contextlib.contextmanager
@@ -220,7 +272,7 @@ def test_nobody_listens(module: ModuleFactory, tool: ToolFactory, tmp_path: Path
     tool("buildctl")
     error = _fail(module("hello"), f"unix://{tmp_path}/nobody")
     assert isinstance(error, ToolError)
-    assert "no buildkitd listens there" in str(error)
+    assert "no BuildKit answers there" in str(error)
 
 
 def test_an_unknown_builder(module: ModuleFactory, tool: ToolFactory) -> None:
@@ -253,12 +305,10 @@ def test_a_login_is_not_shown_to_others(
     assert "hunter2" not in str(error)
 
 
-def test_the_daemon_dies(
-    module: ModuleFactory, go_image: str, tool: ToolFactory, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_the_daemon_dies(module: ModuleFactory, start: Start) -> None:
     """A build whose daemon goes away ends with an error, and nothing is left behind."""
     root = module("hello")
-    with Daemon(tmp_path_factory.mktemp("dying"), go_image, tool) as daemon:
+    with start("dying") as daemon:
         settings = {"backend": "buildkit", "buildkit": {"builder": daemon.address}}
         killed = threading.Event()
 

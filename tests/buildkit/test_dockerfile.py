@@ -55,6 +55,9 @@ def build(buildkit: str, tool: ToolFactory, tmp_path: Path) -> Build:
         ("tagged", "premium"),
         ("subfolder", "api"),
         ("two-mains", "hello api"),
+        ("deep-mains", "services/a"),
+        ("versioned", "tool, version 2"),
+        ("unicode-path", "hello from linux/arm64"),
     ],
 )
 def test_programs_run(

@@ -66,12 +66,22 @@ def test_one_platform_at_a_time(serving: Path, podman: Real) -> None:
 
 
 def test_tags_without_git(serving: Path, podman: Real) -> None:
-    """The default tag needs a commit; the message names the cure."""
+    """The default tag needs a commit; a file and an engine get another one, and that is said."""
     (serving / "pyproject.toml").write_text("[tool.gomab]\n")
-    project = open_project(serving, environment=os.environ | podman.variables)
-    for task in (load, archive):
-        with pytest.raises(SettingsError, match=r"image\.tags: \{git\.short\} has no value: .*git init"):
-            task(project)
+    said: list[str] = []
+    variables = os.environ | podman.variables
+    project = open_project(serving, environment=variables, emit=lambda event: said.append(event.text))
+    assert archive(project).archives[0].references == ("docker.io/library/serving:dev",)
+    assert load(project).loaded[0].run.endswith("serving:dev")
+    words = "serving: gets the tag 'dev', since image.tags: {git.short} has no value: this is no git repo"
+    assert sum(text.startswith(words) for text in said) == 2
+
+
+def test_chosen_tags_without_git(serving: Path) -> None:
+    """What the table asks for is not replaced; the message names the cure."""
+    (serving / "pyproject.toml").write_text('[tool.gomab]\nimage.tags = ["{git.tag}"]\n')
+    with pytest.raises(SettingsError, match=r"image\.tags: \{git\.tag\} has no value: .*git init"):
+        archive(open_project(serving))
 
 
 def test_no_engine(serving: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from gomab_tasks.errors import StoppedError, ToolError, VerificationError
 from gomab_tasks.process import Processes
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import smoke
+from tests.conftest import free_port
 from tests.engines.conftest import OWN, Open, Real
 
 
@@ -68,3 +70,18 @@ def test_an_engine_of_the_table_must_answer(serving: Path) -> None:
     project = open_project(serving, settings={"engine": "docker"}, environment=environment)
     with pytest.raises(ToolError, match="docker does not answer"):
         smoke(project)
+
+
+def test_an_engine_without_a_network(serving: Path, podman: Real, tmp_path: Path) -> None:
+    """Its ports are out of reach, which is no failure: the program is run without it, and why is told."""
+    settings = Path(podman.variables["CONTAINERS_CONF"]).read_text()
+    (tmp_path / "containers.conf").write_text(
+        settings.replace("[containers]", '[containers]\nnetns = "none"')
+    )
+    variables = os.environ | podman.variables | {"CONTAINERS_CONF": str(tmp_path / "containers.conf")}
+    port = free_port()
+    checked = {"path": "/healthz", "port": port, "env": {"PORT": str(port)}, "within": "3 s"}
+    project = open_project(serving, settings={"smoke": checked}, environment=variables)
+    (trial,) = smoke(project, arch=(OWN,)).trials
+    assert (trial.state, trial.how) == ("passed", "program")
+    assert trial.detail == f"GET /healthz: 200; podman: port {port} is not published"

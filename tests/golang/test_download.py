@@ -37,7 +37,7 @@ def fetch(cache: Path, processes: Processes, tmp_path: Path) -> Fetch:
     def run(folder: Path, table: Mapping[str, str] | None = None, **env: str) -> None:
         processes.environment |= env
         toolchain = read_toolchain(processes, folder)
-        download(processes, toolchain, read_module(folder, "."), tmp_path / "scratch", env=table or {})
+        download(processes, toolchain, read_module(folder), tmp_path / "scratch", env=table or {})
         assert list((tmp_path / "scratch").iterdir()) == []
 
     return run

@@ -24,7 +24,7 @@ def lister(go: Path, processes: Processes) -> ListerFactory:
 
     def of(folder: Path, *tags: str, platform: Platform = ARM64, **env: str) -> PackageLister:
         variables = platform.go_env() | {"CGO_ENABLED": "0"} | env
-        return PackageLister(processes, go, read_module(folder, "."), tags, tuple(variables.items()))
+        return PackageLister(processes, go, read_module(folder), tags, tuple(variables.items()))
 
     return of
 
@@ -43,7 +43,7 @@ def program(constraint: str = "") -> str:
 def test_a_module(module: ModuleFactory) -> None:
     """Path, version and sums come from go.mod and go.sum."""
     folder = module("fetched")
-    read = read_module(folder, ".")
+    read = read_module(folder)
     assert (read.path, read.vendored, read.members) == ("example.com/fetched", False, (folder,))
     assert read.go_version.startswith("1.")
     assert read.sums == (folder / "go.mod", folder / "go.sum")
@@ -51,16 +51,16 @@ def test_a_module(module: ModuleFactory) -> None:
 
 def test_a_vendored_module(module: ModuleFactory) -> None:
     """vendor/modules.txt says that nothing is to be downloaded; an empty vendor/ does not."""
-    assert read_module(module("vendored"), ".").vendored
+    assert read_module(module("vendored")).vendored
     folder = module("hello")
     (folder / "vendor").mkdir()
-    assert not read_module(folder, ".").vendored
+    assert not read_module(folder).vendored
 
 
 def test_a_workspace(module: ModuleFactory) -> None:
     """go.work names the members; their go.mod files decide what is downloaded, too."""
     folder = module("workspace")
-    read = read_module(folder, ".")
+    read = read_module(folder)
     assert read.path == ""
     assert read.members == (folder / "app", folder / "lib")
     assert set(read.sums) == {folder / "go.work", folder / "app/go.mod", folder / "lib/go.mod"}
@@ -84,7 +84,7 @@ def test_a_workspace(module: ModuleFactory) -> None:
 def test_lines_of_go_work(tmp_path: Path, text: str, members: list[str]) -> None:
     """`use` stands alone or in a block, with comments, with quotes (go.dev/ref/mod#go-work-file)."""
     write(tmp_path, {"go.work": f"go 1.25\n\n{text}\n"})
-    assert read_module(tmp_path, ".").members == tuple((tmp_path / member).resolve() for member in members)
+    assert read_module(tmp_path).members == tuple((tmp_path / member).resolve() for member in members)
 
 
 @pytest.mark.parametrize(
@@ -99,16 +99,18 @@ def test_lines_of_go_work(tmp_path: Path, text: str, members: list[str]) -> None
 def test_lines_of_go_mod(tmp_path: Path, text: str, path: str, version: str) -> None:
     """Comments, quotes, tabs and line ends of Windows are read as Go reads them."""
     write(tmp_path, {"go.mod": text})
-    read = read_module(tmp_path, ".")
+    read = read_module(tmp_path)
     assert (read.path, read.go_version) == (path, version)
 
 
 def test_no_module(module: ModuleFactory) -> None:
     """A module in a subfolder is not guessed; the message names the key."""
     root = module("subfolder")
-    assert read_module(root / "services" / "api", "services/api").path == "example.com/mono/services/api"
-    with pytest.raises(SettingsError, match=r"no go.mod or go.work in '\.'; set `module` in \[tool.gomab\]"):
-        read_module(root, ".")
+    assert read_module(root / "services" / "api").path == "example.com/mono/services/api"
+    with pytest.raises(
+        SettingsError, match=rf"no go.mod or go.work in {root}; set `module` in \[tool.gomab\]"
+    ):
+        read_module(root)
 
 
 @pytest.mark.parametrize(
@@ -120,12 +122,12 @@ def test_the_newest_go_asked_for_counts(module: ModuleFactory, file: str, text: 
     folder = write(module("workspace"), {file: text})
     toolchain = Toolchain(Path("go"), "1.27.0", {})
     with pytest.raises(ToolchainError, match=rf"^{file} asks for go 1\.99"):
-        check_toolchain(read_module(folder, "."), toolchain)
+        check_toolchain(read_module(folder), toolchain)
 
 
 def test_a_go_line_that_is_met(module: ModuleFactory) -> None:
     """A newer Go than asked for is fine."""
-    check_toolchain(read_module(module("workspace"), "."), Toolchain(Path("go"), "1.99.0", {}))
+    check_toolchain(read_module(module("workspace")), Toolchain(Path("go"), "1.99.0", {}))
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def read(processes: Processes) -> Read:
     """Read the requirements of a folder, as a run would."""
 
     def run(folder: Path) -> tuple[Requirements, ...]:
-        module = read_module(folder, ".")
+        module = read_module(folder)
         return read_requirements(processes, read_toolchain(processes, folder), module)
 
     return run
@@ -73,4 +73,4 @@ def test_a_broken_file(processes: Processes, module: ModuleFactory) -> None:
     with pytest.raises(
         ToolchainError, match=r"^Go cannot read .*/hello/go\.mod:1: unknown directive: modul$"
     ):
-        read_requirements(processes, toolchain, read_module(root, "."))
+        read_requirements(processes, toolchain, read_module(root))

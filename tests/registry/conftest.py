@@ -60,7 +60,7 @@ def opened(environment: dict[str, str]) -> OpenClient:
 
     def open_one(registry: str, **options: Any) -> AbstractContextManager[Client]:
         processes = options.pop("processes", None) or Processes(environment, redactor(environment))
-        return open_client(registry, processes, **{"patience": QUICK} | options)
+        return open_client(registry, processes, pytest.fail, **{"patience": QUICK} | options)
 
     return open_one
 

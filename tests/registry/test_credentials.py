@@ -41,7 +41,8 @@ def find(environment: dict[str, str]) -> Find:
     """Look for the login of a repository."""
 
     def run(repository: str) -> Found:
-        return find_credentials(parse_repository(repository), Processes(environment, redactor(environment)))
+        processes = Processes(environment, redactor(environment))
+        return find_credentials(parse_repository(repository), processes, pytest.fail)
 
     return run
 
@@ -271,3 +272,17 @@ def test_a_broken_helper_is_remarked(
     assert find("ghcr.io/a") == Found(None, (f"{docker}: {remark}",))
     write(docker, {"credsStore": name, "auths": {"ghcr.io": entry("u")}})
     assert user(find("ghcr.io/a")) == "u"
+
+
+def test_a_helper_that_hangs_is_told_of_and_ended(
+    docker: Path, helper: Helper, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may ask in a window that nobody sees: it is named while it is waited for, and not for ever."""
+    monkeypatch.setattr("gomab_tasks.registry.helper._PATIENT_SECONDS", 0.05)
+    monkeypatch.setattr("gomab_tasks.registry.helper._LIMIT_SECONDS", 0.5)
+    helper("all", "exec /bin/sleep 100")
+    write(docker, {"credsStore": "all"})
+    said: list[str] = []
+    found = find_credentials(parse_repository("ghcr.io/a"), Processes(environment, str), said.append)
+    assert said == ["waiting for docker-credential-all, at most 0.5 s"]
+    assert found.remarks == (f"{docker}: docker-credential-all did not end within 0.5 s",)

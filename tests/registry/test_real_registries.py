@@ -169,7 +169,7 @@ def test_docker_registry_with_tls(
         destination = Destination(Repository(address, "acme/api"), ("v1",))
         with (
             opened(address) as client,
-            pytest.raises(RegistryError, match=r"is not trusted: .*SSL_CERT_FILE"),
+            pytest.raises(RegistryError, match=r"is not trusted: .*registry\.ca-file = .*SSL_CERT_FILE"),
         ):
             push(client, read_content(made.layout, made.index), destination)
         with opened(address, ca_file=certificate) as client:

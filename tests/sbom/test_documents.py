@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import gomab_tasks
-from gomab_tasks.errors import NotMeasurableError, SettingsError
+from gomab_tasks.errors import NotMeasurableError, SettingsError, VerificationError
 from gomab_tasks.project import open_project
 from gomab_tasks.sbom.documents import FORMATS, Document, find_formats
 from gomab_tasks.tasks.images import image, images
@@ -128,3 +128,13 @@ def test_the_sample(tmp_path: Path, valid: Callable[[Path, Document], None]) -> 
     for document in documents:
         valid(root, document)
         assert document.packages > 10
+
+
+def test_damage_is_located(serving: Path) -> None:
+    """The blob is named from the root on, with the command that makes it again."""
+    blobs = serving / "build/gomab/images/serving/blobs/sha256"
+    largest = max(blobs.iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(bytes(largest.stat().st_size))
+    place = f"^build/gomab/images/serving/blobs/sha256/{largest.name}: .*; make it again: gomab images$"
+    with pytest.raises(VerificationError, match=place):
+        sbom(open_project(serving))

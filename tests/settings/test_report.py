@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.settings.problem import Problem, dotted
+from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.settings.tables import walk_tables
 
 Problems = Callable[..., list[str]]
@@ -62,6 +64,43 @@ def test_long_values_are_cut(problems: Problems) -> None:
     """A message stays one readable line."""
     [problem] = problems(f"[tool.gomab]\nmodule = [{'1, ' * 500}]\n")
     assert problem == f"pyproject.toml:2: module is [{'1, ' * 19}1…; write a relative path"
+
+
+LATER = """\
+[tool.gomab.image]
+user = 'app'
+files = [
+  { from = 'a', to = '/a' },
+  { from = 'b', to = '/b' },
+]
+
+[tool.gomab.images.api]
+user = 'api'
+
+[tool.gomab.images.worker]
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "path", "place"),
+    [
+        (None, ("image", "user"), "pyproject.toml:2: image.user"),
+        ("api", ("image", "user"), "pyproject.toml:9: images.api.user"),
+        ("worker", ("image", "user"), "pyproject.toml:2: image.user"),
+        ("api", ("image", "files", 1), "pyproject.toml:5: image.files[1]"),
+        ("api", ("image", "workdir"), "pyproject.toml: image.workdir"),
+    ],
+)
+def test_what_shows_later_has_its_line(
+    tmp_path: Path, image: str | None, path: tuple[str | int, ...], place: str
+) -> None:
+    """Of an image's own key, else of the one that all share; an organisation's own has none."""
+    source = tmp_path / "pyproject.toml"
+    source.write_text(LATER)
+    problem = Problem(path, "is wrong")
+    assert refusal(source, [problem, problem], image).problems == (f"{place} is wrong",)
+    source.unlink()
+    assert refusal(source, [problem]).problems == (f"pyproject.toml: {dotted(path)} is wrong",)
 
 
 @pytest.mark.parametrize("value", VALUES)

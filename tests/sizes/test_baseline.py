@@ -14,6 +14,7 @@ AMD64 = Measurement("api", "linux/amd64", 10, 100)
 ARM64 = Measurement("api", "linux/arm64", 11, 110)
 WORKER = Measurement("worker", "linux/amd64", 12, 120)
 
+UPDATE = "gomab size --update"
 GOLDEN = """\
 {
   "format": 1,
@@ -40,14 +41,14 @@ def test_what_was_not_measured_stays(path: Path) -> None:
     """Another machine may have measured the other platforms."""
     write_baseline(path, {}, [WORKER, AMD64])
     larger = Measurement("api", "linux/amd64", 20, 200)
-    write_baseline(path, read_baseline(path), [larger, ARM64])
+    write_baseline(path, read_baseline(path, UPDATE), [larger, ARM64])
     found = {(m.image, m.platform): m for m in (larger, ARM64, WORKER)}
-    assert read_baseline(path) == found
+    assert read_baseline(path, UPDATE) == found
 
 
 def test_a_missing_baseline_is_empty(path: Path) -> None:
     """It is needed only where growth is limited."""
-    assert read_baseline(path) == {}
+    assert read_baseline(path, UPDATE) == {}
 
 
 @pytest.mark.parametrize(
@@ -67,13 +68,13 @@ def test_what_is_no_baseline_is_refused(content: str, words: str, path: Path) ->
     """After a merge conflict, or from another gomab; it must not pass for an empty one."""
     path.write_text(content)
     with pytest.raises(NotMeasurableError, match=r"^gomab-sizes\.json: is no baseline \(") as caught:
-        read_baseline(path)
+        read_baseline(path, UPDATE)
     assert words in str(caught.value)
-    assert str(caught.value).endswith("; remove it, then write it anew: size --update")
+    assert str(caught.value).endswith("; remove it, then write it anew: gomab size --update")
 
 
 def test_a_baseline_that_cannot_be_read(path: Path) -> None:
     """The file system says why."""
     path.mkdir()
     with pytest.raises(StorageError, match=r"gomab-sizes\.json: cannot be read: Is a directory"):
-        read_baseline(path)
+        read_baseline(path, UPDATE)

@@ -30,6 +30,7 @@ class Shell:
     refusals: frozenset[int] = frozenset()
     how: str = "shell"
     note: str = ""
+    unreachable: str = ""
     child: Child = field(init=False)
 
     @contextmanager
@@ -39,6 +40,9 @@ class Shell:
 
     def published(self, _: int) -> tuple[str, int] | None:
         return ("127.0.0.1", self.port) if self.port else None
+
+    def obstacle(self, _: int) -> str:
+        return self.unreachable
 
 
 @pytest.fixture
@@ -86,10 +90,13 @@ def test_a_program_that_does_not_end(processes: Processes) -> None:
     assert shell.child.wait(0) is not None
 
 
-def test_the_last_lines_are_kept(processes: Processes) -> None:
-    """Stdout and stderr in their order, ten lines at most."""
-    verdict = attempt(Shell(processes, "seq 100; echo problem >&2; exit 1"), RUN)
-    assert verdict.output == (*map(str, range(92, 101)), "problem")
+def test_the_first_and_the_last_lines_are_kept(processes: Processes) -> None:
+    """Stdout and stderr in their order, twelve lines at most, whatever was printed between."""
+    for count in (50, 5000):
+        verdict = attempt(Shell(processes, f"seq {count}; echo problem >&2; exit 1"), RUN)
+        last = map(str, range(count - 4, count + 1))
+        assert verdict.output == ("1", "2", "3", "4", "5", "…", *last, "problem")
+    assert len(attempt(Shell(processes, "seq 12; exit 1"), RUN).output) == 12
 
 
 def test_output_is_redacted() -> None:
@@ -122,6 +129,14 @@ def test_no_answer(processes: Processes) -> None:
     """Nobody at the port is told as that."""
     verdict = attempt(Shell(processes, "exec sleep 60", 1), Check("/healthz", 8080, 0, 0.2))
     assert verdict.detail == "GET /healthz at port 8080: no answer within 0.2 s"
+
+
+def test_a_port_out_of_reach(processes: Processes) -> None:
+    """It is no failure of a program that runs; one that has ended failed all the same."""
+    check = Check("/healthz", 8080, 0, 0.2)
+    with pytest.raises(CannotRunError, match="no way to the port"):
+        attempt(Shell(processes, "exec sleep 60", 1, unreachable="no way to the port"), check)
+    assert not attempt(Shell(processes, "exit 1", 1, unreachable="no way to the port"), check).passed
 
 
 def test_what_a_stage_cannot_run(processes: Processes) -> None:

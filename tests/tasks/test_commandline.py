@@ -14,7 +14,9 @@ BY_NAME = {task.name: task for task in TASKS}
 
 
 def parse(name: str, *words: str) -> dict[str, Any]:
-    return parse_options(BY_NAME[name], words)
+    options = parse_options(BY_NAME[name], words, f"nox -s {name} --")
+    assert options is not None
+    return options
 
 
 def test_defaults() -> None:
@@ -29,6 +31,12 @@ def test_values() -> None:
     assert (found["json"], found["quiet"]) == (True, False)
 
 
+def test_short_flags() -> None:
+    """They are those of the script."""
+    found = parse("images", "-a", "arm64", "-qj3", "-t", "v1")
+    assert (found["arch"], found["jobs"], found["quiet"]) == (("arm64",), 3, True)
+
+
 def test_options_of_other_tasks() -> None:
     """They are read over, with their values."""
     assert parse("clean", "--update", "--arch", "arm64", "--jobs=2") == {"json": False, "quiet": False}
@@ -37,13 +45,15 @@ def test_options_of_other_tasks() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--arhc", "arm64"], "images: no task has an option '--arhc arm64'; did you mean --arch?"),
-        (["--arhc=arm64"], "images: no task has an option '--arhc=arm64'; did you mean --arch?"),
-        (["--zzz"], "images: no task has an option '--zzz'; `-- --help` lists them"),
-        (["word"], "images: no task has an option 'word'; `-- --help` lists them"),
-        (["--arc", "arm64"], "images: no task has an option '--arc arm64'; did you mean --arch?"),
-        (["--arch"], "images: argument --arch: expected one argument"),
-        (["--join=yes"], "images: argument --join: ignored explicit argument 'yes'"),
+        (["--arhc", "arm64"], "no task has an option '--arhc'; the nearest is --arch"),
+        (["--arhc=arm64"], "no task has an option '--arhc=arm64'; the nearest is --arch"),
+        (["--zzz"], "no task has an option '--zzz'; `-- --help` lists them"),
+        (["-run", "X"], "no task has an option '-run'; `-- --help` lists them"),
+        (["word"], "no task has an option 'word'; `-- --help` lists them"),
+        (["--arc", "arm64"], "no task has an option '--arc'; the nearest is --arch"),
+        (["--arch"], "--arch needs a value; `-- --help` shows which"),
+        (["-a"], "--arch needs a value; `-- --help` shows which"),
+        (["--join=yes"], "--join takes no value"),
         (["--jobs", "many"], "--jobs is 'many'; write a whole number, 0 or more"),
         (["--jobs=-1"], "--jobs is '-1'; write a whole number, 0 or more"),
     ],
@@ -57,10 +67,9 @@ def test_wrong_words(words: list[str], message: str) -> None:
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     """Help shows the task's own options, not those that are read over."""
-    with pytest.raises(SystemExit) as caught:
-        parse("size", "--help")
-    assert caught.value.code == 0
+    assert parse_options(BY_NAME["size"], ["--zzz", "--help"], "nox -s size --") is None
     shown = capsys.readouterr().out
+    assert shown.startswith("usage: nox -s size -- [-h] ")
     assert "--update" in shown
-    assert "--arch ARCH" in shown
+    assert "--arch ARCH, -a ARCH" in shown
     assert "--join" not in shown

@@ -56,6 +56,13 @@ def test_tasks(task: Any) -> None:
     assert not {option.name for option in task.options} & {option.name for option in GENERAL}
 
 
+def test_letters() -> None:
+    """A short flag means one thing in all tasks, and leaves -h to help."""
+    letters = {(option.letter, option.name) for task in TASKS for option in (*task.options, *GENERAL)}
+    found = sorted((letter, name) for letter, name in letters if letter)
+    assert found == [("a", "arch"), ("j", "jobs"), ("q", "quiet"), ("t", "tag")]
+
+
 def test_one_meaning() -> None:
     """An option of one name is of one kind in all tasks: one command line may serve several."""
     kinds: dict[str, set[str]] = {}

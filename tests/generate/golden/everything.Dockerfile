@@ -37,6 +37,8 @@ ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
+    --mount=type=secret,id=netrc,target=/root/.netrc \
+    --mount=type=ssh \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \
@@ -56,6 +58,8 @@ ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
+    --mount=type=secret,id=netrc,target=/root/.netrc \
+    --mount=type=ssh \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \
@@ -75,6 +79,8 @@ ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
+    --mount=type=secret,id=netrc,target=/root/.netrc \
+    --mount=type=ssh \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \

@@ -1,0 +1,93 @@
+"""Note which index of an image passed all checks and its budget, so that `push` sends no other.
+
+A file for each image, OUT/checked/NAME.json: gone from the start of `images` until its good end. Nox goes on
+with `push` after `images` failed, and a layout is there then too: the previous one, or one over its budget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gomab_tasks import files
+from gomab_tasks.built import Built, group_of
+from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.project import Project
+from gomab_tasks.selection import Selection
+from gomab_tasks.templates import Templates
+
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Hold what passed.
+
+    Attributes:
+        index: its digest.
+        revision: the commit that it was built from, with `-dirty` where files had changed; none outside git.
+    """
+
+    index: str
+    revision: str | None
+
+
+def forget(project: Project, selection: Selection) -> None:
+    """Remove the notes of the images that a run makes, before it begins."""
+    with files.storage_errors(project.out):
+        for path in _folder(project).glob("*.json"):
+            if selection.of(group_of(project, path.stem).platforms):
+                path.unlink(missing_ok=True)
+
+
+def note(project: Project, image: str, checked: Checked) -> None:
+    """Note at the end of a run what has passed."""
+    files.write(_folder(project) / f"{image}.json", msgspec.json.encode(checked))
+
+
+def read_revision(project: Project) -> str | None:
+    """Ask git for the commit, as `{git.sha}` spells it; none outside git."""
+    try:
+        return Templates(project.processes, project.root).fill("{git.sha}", "")
+    except SettingsError:
+        return None
+
+
+def require_checked(project: Project, built: Built, revision: str | None) -> None:
+    """Refuse an index that did not pass, or that names of the moment would be wrong for.
+
+    Args:
+        revision: what the image's names say, where they take it from git.
+
+    Raises `VerificationError` with the command that mends it.
+    """
+    checked = _read(project, built.name)
+    again = project.type("images")
+    if not checked or checked.index != built.index.digest:
+        raise VerificationError(
+            f"{built.name}: the last `images` did not end well, so nothing is pushed; run it again: {again}"
+        )
+    if revision and checked.revision and revision != checked.revision:
+        raise VerificationError(
+            f"{built.name}: was built from {_short(checked.revision)}, but its names take "
+            f"{_short(revision)} from git; build it again: {again}"
+        )
+
+
+def _short(revision: str) -> str:
+    commit, dash, dirty = revision.partition("-")
+    return f"{commit[:_SHORT]}{dash}{dirty}"
+
+
+def _read(project: Project, image: str) -> Checked | None:
+    """Read a note; a damaged one is none."""
+    try:
+        return msgspec.json.decode((_folder(project) / f"{image}.json").read_bytes(), type=Checked)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _folder(project: Project) -> Path:
+    return project.out / "checked"
