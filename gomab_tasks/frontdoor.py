@@ -207,6 +207,8 @@ def printing() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OSError as error:
+        if error.filename is not None:  # of a file, not of stdout
+            raise
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
             # Python would try again at its end, and say so.
             os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -171,7 +171,7 @@ def test_failures_have_one_shape(root: Path, gomab: Script, words: list[str]) ->
 @pytest.mark.parametrize("words", [["plan", "-q"], ["plan", "--json"], ["--help"]])
 def test_full_disk(root: Path, words: list[str]) -> None:
     """What stdout does not take is said, and is no success."""
-    argv = [Path(sys.executable).parent / "gomab", *words]
+    argv = [str(Path(sys.executable).parent / "gomab"), *words]
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
             argv, cwd=root, stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False
@@ -184,7 +184,7 @@ def test_full_disk(root: Path, words: list[str]) -> None:
 @pytest.mark.parametrize("words", [["archive", "--help"], ["plan"], ["--help"]])
 def test_reader_that_leaves(root: Path, words: list[str]) -> None:
     """`gomab … | head` ends in silence."""
-    argv = [Path(sys.executable).parent / "gomab", *words]
+    argv = [str(Path(sys.executable).parent / "gomab"), *words]
     with subprocess.Popen(argv, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout is not None
         run.stdout.close()

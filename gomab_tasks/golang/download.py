@@ -42,7 +42,9 @@ def download(
             words = ["mod", "download", f"-modfile={folder / 'go.mod'}"]
         else:
             words = ["list", "-deps", "-f={{.Dir}}", *(f"{member}/..." for member in module.members)]
-        completed = processes.run([toolchain.go, *words], cwd=module.folder, env=env, on_line=on_line)
+        # Go leaves its own temporary folder behind when it is interrupted.
+        variables = {**env, "GOTMPDIR": str(folder)}
+        completed = processes.run([toolchain.go, *words], cwd=module.folder, env=variables, on_line=on_line)
     if completed.code:
         raise CompileError(explain_download(completed.stderr.replace(f"{folder}/", "")))
     return completed

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gomab_tasks import files
 from gomab_tasks.errors import CompileError, SettingsError, ToolchainError
 from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.toolchain import Toolchain, require_version
@@ -17,6 +19,11 @@ from gomab_tasks.process import Processes
 
 SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 """Folders whose main packages are helpers, not services, unless the table names them."""
+
+
+# A package clause stands below a licence and constraints.
+_HEAD = 16 * 1024
+_MAIN_CLAUSE = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:/\*.*?\*/[ \t]*)?package[ \t]+main\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +113,10 @@ class PackageLister:
 
         Raises `SettingsError` when there is none.
         """
-        likely = [folder for member in self.module.members for folder in _likely_folders(member)]
-        everything = [f"{self._relative(member)}/..." for member in self.module.members]
-        # Both in one call; of `...` alone, Go would not say which folders a platform or tag excludes.
-        packages = self._list([*map(self._relative, likely), *everything])
+        likely = {folder: _is_likely(folder, member) for member, folder in self._candidates()}
+        packages = self._list([self._relative(folder) for folder in likely]) if likely else []
         mains = tuple(self._mains(packages))
-        folders = {folder.resolve() for folder in likely}
+        folders = {folder.resolve() for folder, is_likely in likely.items() if is_likely}
         found = tuple(main for main in mains if main.folder.resolve() in folders)
         found = found or tuple(main for main in mains if not self._is_helper(main))
         skipped = tuple(self._below(main.folder) for main in mains if main not in found)
@@ -138,12 +143,20 @@ class PackageLister:
         argv: list[str | Path] = [self.go, "list", "-e", "-find", "-json=ImportPath,Name,Dir,Error"]
         if self.tags:
             argv.append(f"-tags={','.join(self.tags)}")
-        completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=dict(self.env))
+        # Go leaves its own temporary folder behind when it is interrupted.
+        with files.temporary_folder(Path(tempfile.gettempdir())) as temporary:
+            env = {**dict(self.env), "GOTMPDIR": str(temporary)}
+            completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=env)
         if completed.code and is_download_failure(completed.stderr):
             raise CompileError(explain_download(completed.stderr))
         if completed.code:
             raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
         return list(_json_documents(completed.stdout))
+
+    def _candidates(self) -> Iterator[tuple[Path, Path]]:
+        for member in self.module.members:
+            for folder in _main_folders(member):
+                yield member, folder
 
     def _pattern(self, path: str) -> str:
         """Spell a folder as `./cmd/api`; anything else is taken as an import path."""
@@ -179,8 +192,37 @@ class PackageLister:
         return any(f"/{folder}/" in relative for folder in SKIPPED_FOLDERS)
 
 
-def _likely_folders(member: Path) -> Iterator[Path]:
-    return (folder for folder in (member, *sorted(member.glob("cmd/*/"))) if any(folder.glob("*.go")))
+def _main_folders(member: Path) -> Iterator[Path]:
+    """Give the folders that may hold a main package, of those that Go's `./...` stands for.
+
+    Reading is left to Go for these alone: listing all packages takes it longer
+    than a build without changes.
+    """
+    for path, names, found in os.walk(member):
+        folder = Path(path)
+        names[:] = sorted(name for name in names if _is_searched(folder / name))
+        if any(_says_main(folder / name) for name in found if name.endswith(".go")):
+            yield folder
+
+
+def _is_searched(folder: Path) -> bool:
+    if folder.name.startswith((".", "_")) or folder.name in ("testdata", "vendor", "node_modules"):
+        return False
+    return not (folder / "go.mod").exists()
+
+
+def _says_main(path: Path) -> bool:
+    if path.name.endswith("_test.go"):
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(_MAIN_CLAUSE.search(file.read(_HEAD)))
+    except OSError:
+        return False
+
+
+def _is_likely(folder: Path, member: Path) -> bool:
+    return folder in (member, member / "cmd" / folder.name)
 
 
 def _read(folder: Path, path: Path) -> Module:

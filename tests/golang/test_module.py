@@ -174,6 +174,22 @@ def test_mains_elsewhere_do_not_count_beside_cmd(module: ModuleFactory, lister: 
     assert [main.name for main in lister(folder).find().found] == ["api", "worker"]
 
 
+def test_others_are_looked_for_where_go_looks(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Not in other modules, vendor, testdata and hidden folders, nor in what a library generates with."""
+    folder = module("two-mains")
+    program = "/* A licence. */\n\npackage main\n\nfunc main() {}\n"
+    for place in ("other", "vendor/v", "a/testdata/t", "_off", ".hidden", "lib", "svc/z", "one/line"):
+        (folder / place).mkdir(parents=True)
+        (folder / place / "gen.go").write_text(program)
+    (folder / "other/go.mod").write_text("module example.com/other\n")
+    (folder / "lib/gen.go").write_text(f"//go:build ignore\n\n{program}")
+    (folder / "lib/lib.go").write_text("package lib\n")
+    (folder / "one/line/gen.go").write_bytes(b"\xef\xbb\xbf/* x */ package main; func main() {}\n")
+    mains = lister(folder).find()
+    assert [main.name for main in mains.found] == ["api", "worker"]
+    assert mains.skipped == ("one/line", "svc/z")
+
+
 def test_a_main_for_another_system_is_skipped(module: ModuleFactory, lister: ListerFactory) -> None:
     """A program that the platform cannot have does not stop those that it can."""
     folder = write(module("two-mains"), {"cmd/tray/main.go": program("//go:build windows")})

@@ -277,10 +277,10 @@ def test_a_broken_helper_is_remarked(
 def test_a_helper_that_hangs_is_told_of_and_ended(
     docker: Path, helper: Helper, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may ask in a window that nobody sees: it is named while it is waited for, and not for ever."""
+    """It may ask in a window that nobody sees: it is named meanwhile, and ended with its children."""
     monkeypatch.setattr("gomab_tasks.registry.helper._PATIENT_SECONDS", 0.05)
     monkeypatch.setattr("gomab_tasks.registry.helper._LIMIT_SECONDS", 0.5)
-    helper("all", "exec /bin/sleep 100")
+    helper("all", "/bin/sleep 100 & wait")
     write(docker, {"credsStore": "all"})
     said: list[str] = []
     found = find_credentials(parse_repository("ghcr.io/a"), Processes(environment, str), said.append)
