@@ -52,7 +52,10 @@ def table(root: Path, text: str) -> None:
         ('[tool.gomab]\nout = "/tmp/x"\n', ["out is '/tmp/x'", "relative to the project"]),
         ('[tool.gomab]\nout = "."\n', ["out is '.', the project itself"]),
         ('[tool.gomab]\nout = "elsewhere"\n', ["out is 'elsewhere', a link out of the project to"]),
-        ('[[tool.gomab.image.files]]\nfrom = "no"\nto = "/a"\n', ["pyproject.toml:1: image.files[0] is 'no', which does not exist"]),
+        (
+            '[[tool.gomab.image.files]]\nfrom = "no"\nto = "/a"\n',
+            ["pyproject.toml:1: image.files[0] is 'no', which does not exist"],
+        ),
         ('[[tool.gomab.image.files]]\nfrom = "../x"\nto = "/a"\n', ["from is '../x'", "out of the project"]),
         ('[[tool.gomab.image.files]]\nfrom = "elsewhere"\nto = "/a"\n', ["a link that leads out of the"]),
         ('[[tool.gomab.image.files]]\nfrom = "dangling"\nto = "/a"\n', ["a dangling link to 'nowhere'"]),

@@ -235,7 +235,9 @@ def test_a_file_over_a_folder_of_the_base(opened: Open) -> None:
     """It would take all that is in the folder away; nothing is compiled."""
     (opened().root / "a").write_text("a")
     project = opened(files=[{"from": "a", "to": "/etc"}])
-    with pytest.raises(SettingsError, match=r"a file that is to lie at '/etc', which is a folder of image\.base"):
+    with pytest.raises(
+        SettingsError, match=r"a file that is to lie at '/etc', which is a folder of image\.base"
+    ):
         image(project)
     assert not (project.out / "bin").exists()
 

@@ -23,6 +23,7 @@ SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 
 # A package clause stands below a licence and constraints.
 _HEAD = 16 * 1024
+_LEFT_OUT = ("testdata", "vendor", "node_modules")
 _MAIN_CLAUSE = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:/\*.*?\*/[ \t]*)?package[ \t]+main\b", re.MULTILINE)
 
 
@@ -193,22 +194,23 @@ class PackageLister:
 
 
 def _main_folders(member: Path) -> Iterator[Path]:
-    """Give the folders that may hold a main package, of those that Go's `./...` stands for.
+    """Give the folders that may hold a main package: cmd/*, and those that Go's `./...` stands for.
 
     Reading is left to Go for these alone: listing all packages takes it longer
     than a build without changes.
     """
     for path, names, found in os.walk(member):
         folder = Path(path)
-        names[:] = sorted(name for name in names if _is_searched(folder / name))
+        names[:] = sorted(name for name in names if _is_searched(folder / name, member))
         if any(_says_main(folder / name) for name in found if name.endswith(".go")):
             yield folder
 
 
-def _is_searched(folder: Path) -> bool:
-    if folder.name.startswith((".", "_")) or folder.name in ("testdata", "vendor", "node_modules"):
+def _is_searched(folder: Path, member: Path) -> bool:
+    if (folder / "go.mod").exists():
         return False
-    return not (folder / "go.mod").exists()
+    is_left_out = folder.name.startswith((".", "_")) or folder.name in _LEFT_OUT
+    return folder.parent == member / "cmd" or not is_left_out
 
 
 def _says_main(path: Path) -> bool:

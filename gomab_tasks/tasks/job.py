@@ -155,10 +155,7 @@ def require_budget(project: Project, sizes: SizesResult, result: object) -> None
 
 def _say_lacking(project: Project, file: str, names: Sequence[str]) -> str:
     lacks = f"{file} lacks" if (project.root / file).exists() else f"there is no {file} for"
-    return (
-        f"size.growth is set, but {lacks} {', '.join(names)}; "
-        f"write and commit it: {_update(project)}"
-    )
+    return f"size.growth is set, but {lacks} {', '.join(names)}; write and commit it: {_update(project)}"
 
 
 def _update(project: Project) -> str:
