@@ -162,8 +162,10 @@ def test_images_are_for_linux(planned: Planned, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         require_linux(planned({}, {"api": (API,)}, "windows/amd64,linux/arm64,darwin/arm64"), source)
     assert caught.value.problems == (
-        "--arch windows/amd64, darwin/arm64: images are for linux, and only `build` compiles for other "
-        "systems; leave it out",
+        (
+            "--arch windows/amd64, darwin/arm64: images are for linux, and only `build` compiles for other "
+            "systems; leave it out"
+        ),
     )
     source.write_text("[tool.gomab]\nplatforms = ['darwin/arm64']\n")
     table = {"platforms": ["darwin/arm64"]}
