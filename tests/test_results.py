@@ -56,7 +56,7 @@ def test_indexes() -> None:
         size=6 * MIB,
         unpacked_size=18 * MIB,
         unpacked_budget=25 * MIB,
-        budget=None,
+        compressed_budget=None,
         baseline=None,
         problems=(),
     )

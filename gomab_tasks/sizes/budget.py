@@ -19,7 +19,7 @@ class Verdict:
     """Hold one platform's sizes with the limits they were held against, all in bytes.
 
     Attributes:
-        unpacked_budget, budget: of the unpacked size, and of the size (None: no limit).
+        unpacked_budget, compressed_budget: of the unpacked size, and of the size (None: no limit).
         baseline: the committed unpacked size, where there is one.
         problems: what is over which limit; empty is a pass.
         lacking: the baseline file that should have the platform, since its
@@ -31,7 +31,7 @@ class Verdict:
     size: int
     unpacked_size: int
     unpacked_budget: int
-    budget: int | None
+    compressed_budget: int | None
     baseline: int | None
     problems: tuple[str, ...]
     lacking: str = ""
@@ -115,7 +115,7 @@ def _judge(
         size=measured.size,
         unpacked_size=measured.unpacked_size,
         unpacked_budget=limits.unpacked,
-        budget=limits.compressed,
+        compressed_budget=limits.compressed,
         baseline=before.unpacked_size if before else None,
         problems=tuple(_problems(measured, group, before, largest, update)),
         lacking=limits.baseline if is_lacking else "",

@@ -214,7 +214,7 @@ def test_json() -> None:
         "size": MIB,
         "unpacked_size": 26 * MIB,
         "unpacked_budget": 25 * MIB,
-        "budget": None,
+        "compressed_budget": None,
         "baseline": 25 * MIB,
         "problems": 1,
         "lacking": "",

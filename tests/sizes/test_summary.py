@@ -22,7 +22,7 @@ FITS = Verdict(
     size=7 * MIB,
     unpacked_size=20 * MIB,
     unpacked_budget=25 * MIB,
-    budget=None,
+    compressed_budget=None,
     baseline=None,
     problems=(),
 )
