@@ -14,6 +14,7 @@ from gomab_tasks.secrets import redactor
 from gomab_tasks.settings import FILE, Settings, has_table, read_settings
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
+from gomab_tasks.templates import Templates
 
 _FILES = (FILE, "go.mod", "go.work")
 Ask = Callable[[str], bool | None]
@@ -33,6 +34,7 @@ class Project:
         emit: takes the events of progress.
         processes: starts other programs, with the environment of the run.
         command: how the user starts tasks, `{}` for the task: `nox -s {}`.
+        templates: fills values of the table; git is asked once for the whole run.
         ask: asks the user yes or no.
     """
 
@@ -41,6 +43,7 @@ class Project:
     emit: Emit
     processes: Processes
     command: str
+    templates: Templates
     ask: Ask = ask_nobody
 
     @property
@@ -114,12 +117,14 @@ def open_project(
     """
     root = Path(root).resolve()
     variables = os.environ if environment is None else environment
+    processes = processes or Processes(variables, redactor(variables))
     project = Project(
         root=root,
         settings=read_settings(root, settings),
         emit=emit,
-        processes=processes or Processes(variables, redactor(variables)),
+        processes=processes,
         command=command,
+        templates=Templates(processes, root),
     )
     _require_inside(project, "out", project.out)
     _require_inside(project, "module", project.module)

@@ -11,7 +11,6 @@ from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Reference, check_tag, parse_reference
 from gomab_tasks.settings import Image
 from gomab_tasks.settings.template import check_template, fields_of, fill_template
-from gomab_tasks.templates import Templates
 
 LOCAL_TAG = "dev"
 """The tag of a file or a loaded image where the default has no value, as outside git.
@@ -35,12 +34,11 @@ class Names:
         self._project = project
         self.given_repository = _checked(repository, "--repository")
         self._tags = [_checked(tag, "--tag") for tag in tags]
-        self._templates = Templates(project.processes, project.root)
 
     def find_repository(self, image: str) -> str:
         """Give where an image goes; empty where nothing says so."""
         text, where = self._repository(image)
-        return self._templates.fill(text, where, image) if text else ""
+        return self._project.templates.fill(text, where, image) if text else ""
 
     def repository(self, image: str) -> str:
         """Give where an image goes; raises `SettingsError` where nothing says so."""
@@ -59,7 +57,9 @@ class Names:
         """Give the commit, as `{git.sha}` spells it, where repository or tags take anything from git."""
         texts = (self._repository(image)[0], *self._tag_texts(image))
         fields = frozenset[str]().union(*map(fields_of, texts))
-        return self._templates.fill("{git.sha}", "image.tags") if any(map(_is_of_git, fields)) else None
+        return (
+            self._project.templates.fill("{git.sha}", "image.tags") if any(map(_is_of_git, fields)) else None
+        )
 
     def references(self, image: str) -> tuple[Reference, ...]:
         """Give a reference for each tag, for files and engines.
@@ -92,7 +92,7 @@ class Names:
         where = "--tag" if self._tags else "image.tags"
 
         def value(field: str) -> str:
-            filled = self._templates.fill(f"{{{field}}}", where, image)
+            filled = self._project.templates.fill(f"{{{field}}}", where, image)
             # Branches and tags of git may have a slash or a plus, as in feature/login.
             return re.sub(_NOT_IN_TAGS, "-", filled) if _is_of_git(field) else filled
 

@@ -17,6 +17,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gomab_tasks import files
@@ -58,7 +59,6 @@ from gomab_tasks.record import (
 )
 from gomab_tasks.settings import SCRATCH, BuildKit
 from gomab_tasks.settings.problem import wrong
-from gomab_tasks.templates import Templates
 from gomab_tasks.units import mebibytes
 
 _FOLDER = "buildkit"
@@ -72,15 +72,12 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     del jobs
     read_each(plan.images, project.settings.source, _require_scratch)
     find_client(project.processes, project.settings.buildkit)  # its lack is said before all else
-    templates = Templates(project.processes, project.root)
-    contents = read_each(
-        plan.images, project.settings.source, lambda image: read_contents(project, image, templates)
-    )
+    contents = read_each(plan.images, project.settings.source, partial(read_contents, project))
     images = [image for image in plan.images if image.platforms]
     for image in images:
         project.emit(Event("planned", "build", image.name))
     made = write_text(project, facts, plan.images, facts.toolchain)
-    job = _Job(project, facts, plan, made, _arguments(project, facts, made, templates))
+    job = _Job(project, facts, plan, made, _arguments(project, facts, made))
     records = [record for image in images for record in job.make(image, contents[image.name])]
     return sorted(records, key=lambda record: (record.image, record.platform))
 
@@ -94,11 +91,11 @@ def _require_scratch(image: ImagePlan) -> None:
         )
 
 
-def _arguments(project: Project, facts: Facts, made: DockerfileText, templates: Templates) -> dict[str, str]:
+def _arguments(project: Project, facts: Facts, made: DockerfileText) -> dict[str, str]:
     """Give the build arguments: where modules come from, Go's own switches, fields of templates."""
     network = {name: facts.toolchain.env.get(name, "") for name in NETWORK_VARIABLES}
     fields = {
-        argument_name(field): templates.fill(f"{{{field}}}", "go.variables or image.labels")
+        argument_name(field): project.templates.fill(f"{{{field}}}", "go.variables or image.labels")
         for field in made.fields
     }
     # Without it BuildKit writes the time into every config.

@@ -39,7 +39,6 @@ from gomab_tasks.record import (
     write_record,
 )
 from gomab_tasks.settings import SCRATCH
-from gomab_tasks.templates import Templates
 from gomab_tasks.units import mebibytes
 
 
@@ -67,9 +66,8 @@ AllContents = Mapping[tuple[str, Platform], Contents]
 
 def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRecord]:
     """Download, compile and assemble, platform by platform, side by side."""
-    templates = Templates(project.processes, project.root)
     # Read before the first compile: a wrong file must not cost minutes.
-    contents = _read_all(project, plan.images, templates)
+    contents = _read_all(project, plan.images)
     assembler = _Assembler(project, facts, plan, contents)
     announced = [
         Event("planned", "assemble", image.name, str(planned.build.platform))
@@ -81,7 +79,7 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
 
-def _read_all(project: Project, images: Sequence[ImagePlan], templates: Templates) -> AllContents:
+def _read_all(project: Project, images: Sequence[ImagePlan]) -> AllContents:
     """Read the contents of all images; those that stand on a base have their own for each platform."""
     bases: Mapping[tuple[str, Platform], Base] = {}
     if any(image.group.image.base != SCRATCH for image in images):
@@ -93,10 +91,9 @@ def _read_all(project: Project, images: Sequence[ImagePlan], templates: Template
     def read(image: ImagePlan) -> Mapping[Platform, Contents]:
         name = image.group.image.base
         if name == SCRATCH:
-            return dict.fromkeys(image.platforms, read_contents(project, image, templates))
+            return dict.fromkeys(image.platforms, read_contents(project, image))
         return {
-            platform: read_contents(project, image, templates, bases[name, platform])
-            for platform in image.platforms
+            platform: read_contents(project, image, bases[name, platform]) for platform in image.platforms
         }
 
     found = read_each(images, project.settings.source, read)
@@ -117,9 +114,7 @@ def _tell_ignored(project: Project, images: Sequence[ImagePlan]) -> None:
             )
 
 
-def read_contents(
-    project: Project, image: ImagePlan, templates: Templates, base: Base | None = None
-) -> Contents:
+def read_contents(project: Project, image: ImagePlan, base: Base | None = None) -> Contents:
     """List an image's files and settings, all but its programs.
 
     Args:
@@ -130,7 +125,7 @@ def read_contents(
     """
     settings = image.group.image
     labels = {
-        name: templates.fill(value, f"image.labels.{name}", image.name)
+        name: project.templates.fill(value, f"image.labels.{name}", image.name)
         for name, value in settings.labels.items()
     }
     created = _created(project.environment)

@@ -25,7 +25,6 @@ from gomab_tasks.selection import select
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline
 from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement
-from gomab_tasks.templates import Templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,7 @@ def plan_project(project: Project, arch: Sequence[str]) -> tuple[Facts, Plan]:
     selection = select(arch, project.settings)
     with step(project.emit, "resolve") as running:
         facts = read_facts(project)
-        templates = Templates(project.processes, project.root)
-        plan = make_plan(project.settings, facts, selection, project.out, templates)
+        plan = make_plan(project.settings, facts, selection, project.out, project.templates)
         running.result = f"go {facts.toolchain.version}"
     builds = [planned.build for planned in plan.builds]
     for name in dict.fromkeys(
@@ -192,9 +190,9 @@ def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
 
 
 def _annotations(project: Project, image: str) -> dict[str, str]:
-    templates = Templates(project.processes, project.root)
+    fill = project.templates.fill
     values = group_of(project, image).image.annotations.items()
-    return {name: templates.fill(value, f"image.annotations.{name}", image) for name, value in values}
+    return {name: fill(value, f"image.annotations.{name}", image) for name, value in values}
 
 
 def _of(image: str, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:

@@ -19,7 +19,6 @@ from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.record import layout_folder, read_records
 from gomab_tasks.tasks.images import image
-from gomab_tasks.templates import Templates
 from tests.conftest import ModuleFactory
 
 AMD64 = Platform("linux", "amd64")
@@ -35,7 +34,7 @@ def contents_of(root: Path, table: Mapping[str, object], environment: Mapping[st
         (AMD64,),
         (AMD64,),
     )
-    return read_contents(project, plan, Templates(project.processes, root))
+    return read_contents(project, plan)
 
 
 def config_of(project: Project, name: str, number: int = 0) -> Any:
