@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gomab_tasks.built import choose, image_names, reading
 from gomab_tasks.oci.archive import write_archive
-from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -68,15 +67,11 @@ def write_archives(project: Project, arch: Sequence[str]) -> ArchiveResult:
                 continue
             references = [str(one) for one in Names(project).references(name)]
             path = project.out / "archives" / f"{name}.tar"
-            digest = write_archive(built.layout, manifests_of(images), references, path)
+            manifests = [image.manifest for image in images]
+            digest = write_archive(built.layout, manifests, references, path)
             running.result = mebibytes(path.stat().st_size)
             archives.append(_archive(project, path, digest, images, references))
     return ArchiveResult(tuple(archives))
-
-
-def manifests_of(images: Sequence[VerifiedImage]) -> list[Descriptor]:
-    """Give the manifests, as an index lists them."""
-    return [image.manifest for image in images]
 
 
 def _archive(

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from gomab_tasks import files
 from gomab_tasks.base import Base
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
+from gomab_tasks.notes import read_note, write_note
 from gomab_tasks.oci.descriptor import Descriptor, digest_of
 from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
@@ -170,16 +168,12 @@ class _Store:
             ) from None
         self._layout.put_blob(stored.media_type, stored.content)
         if not reference.digest:
-            digests = self._last_digests() | {str(reference): stored.digest}
-            files.write(self._digests, msgspec.json.encode(digests))
+            write_note(self._digests, self._last_digests() | {str(reference): stored.digest})
         return stored.content
 
     def _last_digests(self) -> dict[str, str]:
         """Give what references without a digest meant last; nothing hangs on it but advice."""
-        try:
-            return msgspec.json.decode(self._digests.read_bytes(), type=dict[str, str])
-        except (OSError, msgspec.MsgspecError):
-            return {}
+        return read_note(self._digests, dict[str, str]) or {}
 
     def _kept(self, digest: str) -> bytes | None:
         path = self._layout.blob_path(digest)

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from gomab_tasks import files
 from gomab_tasks.built import Built, group_of
 from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.notes import read_note, write_note
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
-from gomab_tasks.templates import Templates
 
 _SHORT = 12
 
@@ -44,13 +42,13 @@ def forget(project: Project, selection: Selection) -> None:
 
 def note(project: Project, image: str, checked: Checked) -> None:
     """Note at the end of a run what has passed."""
-    files.write(_folder(project) / f"{image}.json", msgspec.json.encode(checked))
+    write_note(_note(project, image), checked)
 
 
 def read_revision(project: Project) -> str | None:
     """Ask git for the commit, as `{git.sha}` spells it; none outside git."""
     try:
-        return Templates(project.processes, project.root).fill("{git.sha}", "")
+        return project.templates.fill("{git.sha}", "")
     except SettingsError:
         return None
 
@@ -63,7 +61,7 @@ def require_checked(project: Project, built: Built, revision: str | None) -> Non
 
     Raises `VerificationError` with the command that mends it.
     """
-    checked = _read(project, built.name)
+    checked = read_note(_note(project, built.name), Checked)
     again = project.type("images")
     if not checked or checked.index != built.index.digest:
         raise VerificationError(
@@ -81,12 +79,8 @@ def _short(revision: str) -> str:
     return f"{commit[:_SHORT]}{dash}{dirty}"
 
 
-def _read(project: Project, image: str) -> Checked | None:
-    """Read a note; a damaged one is none."""
-    try:
-        return msgspec.json.decode((_folder(project) / f"{image}.json").read_bytes(), type=Checked)
-    except (OSError, msgspec.MsgspecError):
-        return None
+def _note(project: Project, image: str) -> Path:
+    return _folder(project) / f"{image}.json"
 
 
 def _folder(project: Project) -> Path:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from gomab_tasks import files
+from gomab_tasks.built import verify_record
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor
 from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.verify import verify_image
-from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.record import (
@@ -54,7 +53,7 @@ def collect(project: Project, registries: Registries, text: str) -> ImageRecord:
         with files.locked(image_lock(project.out, record.image), project.processes.check, shared=True):
             layout = Layout(layout_folder(project.out, record.image))
             _fetch_image(client, reference, layout, folder)
-            verify_image(layout, record.descriptor, Platform.parse(record.platform))
+            verify_record(project, record)
             write_record(project.out, record)
         running.result = f"{record.image} {record.platform}"
     return record

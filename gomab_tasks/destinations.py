@@ -6,11 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from gomab_tasks import files
 from gomab_tasks.built import group_of
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.notes import read_note, write_note
 from gomab_tasks.project import Project
 from gomab_tasks.references import Names
 from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
@@ -68,7 +66,7 @@ def remember(project: Project, image: str, repository: Repository, digest: str) 
     before = _remembered(project, image)
     before.pop(str(repository), None)
     last = dict([(str(repository), digest), *before.items()][:_REMEMBERED])
-    files.write(_memory(project, image), msgspec.json.encode(last))
+    write_note(_memory(project, image), last)
 
 
 def has_gone(project: Project, image: str, repository: Repository, digest: str) -> bool:
@@ -118,8 +116,5 @@ def _memory(project: Project, image: str) -> Path:
 
 
 def _remembered(project: Project, image: str) -> dict[str, str]:
-    """Give the repositories that an image went to, the last first, and its digest; a damaged note is none."""
-    try:
-        return msgspec.json.decode(_memory(project, image).read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.MsgspecError):
-        return {}
+    """Give the repositories that an image went to, the last first, and its digest."""
+    return read_note(_memory(project, image), dict[str, str]) or {}

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gomab_tasks import files
-from gomab_tasks.built import Built, layout_errors
+from gomab_tasks.built import Built, verify_record
 from gomab_tasks.destinations import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.verify import VerifiedImage, verify_image
-from gomab_tasks.platforms import Platform
+from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.record import ImageRecord, image_lock, layout_folder
@@ -109,8 +108,7 @@ def publish_platform(
         step(project.emit, "push", target.image, record.platform) as running,
         files.locked(lock, project.processes.check, shared=True),
     ):
-        with layout_errors(project, layout):
-            image = verify_image(layout, record.descriptor, Platform.parse(record.platform))
+        image = verify_record(project, record)
         content = read_content(layout, image.manifest)
         pushed = push(client, content, _destination(project, target, image.manifest, artifacts), running)
     remember(project, target.image, pushed.repository, pushed.digest)
