@@ -27,11 +27,9 @@ from benchmarks.rivals import (
     Figure,
     Rival,
     compare,
-    describe_machine,
-    figure_table,
+    make_parser,
+    report,
     say,
-    table,
-    write_json,
 )
 from benchmarks.sources import Sources, copy_sources, find_module
 
@@ -192,25 +190,12 @@ def main() -> None:
                 comparisons += compare_cases(folder, module, offered, cases, options.runs)
         if OWN in (options.case or DEFAULT):
             figures = measure_footprint(folder, options.runs)
-    print(f"{describe_machine()}; medians of {options.runs}")
-    for text in [table(comparisons)] * bool(comparisons) + [figure_table(figures)] * bool(figures):
-        print(f"\n{text}")
-    if options.json:
-        write_json(options.json, comparisons, figures)
+    report(options, comparisons, figures)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.build",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = make_parser("build", __doc__, (*CASES, OWN), "all for two", 3)
     parser.add_argument("--module", action="append", help="sample (default), big or a folder; repeat it")
-    parser.add_argument(
-        "--case", action="append", choices=(*CASES, OWN), help="repeat it; default: all for two"
-    )
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="rounds that count (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single timing there")
     return parser
 
 

@@ -10,7 +10,6 @@ BUILDPLATFORM; binfmt_misc must know qemu-aarch64 (benchmarks/README.md).
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.server
 import json
@@ -36,6 +35,7 @@ from benchmarks.rivals import (
     compare,
     describe_machine,
     figure_table,
+    make_parser,
     say,
     write_json,
 )
@@ -56,6 +56,8 @@ TARGETS = {
     "both-edit": {(OURS, "dockerfile"): 0.8},
 }
 """The largest wanted ratios of one's seconds to the other's, by case."""
+
+CASES = (*TARGETS, "emulated")
 
 _NAIVE = f"""\
 FROM --platform=$BUILDPLATFORM {{go}} AS builder
@@ -269,7 +271,7 @@ def prepare_bench(folder: Path, *, emulated: bool) -> Iterator[Bench]:
 
 def main() -> None:
     """Run the chosen cases, and print what they took."""
-    options = _parser().parse_args()
+    options = make_parser("dockerfile", __doc__, CASES, "all but emulated", 3).parse_args()
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
         sys.exit(f"not on PATH: {', '.join(missing)}")
     cases = options.case or list(TARGETS)
@@ -293,20 +295,6 @@ def main() -> None:
     print(f"{describe_machine()}; medians of {options.runs}\n\n{figure_table(figures)}")
     if options.json:
         write_json(options.json, comparisons, figures)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.dockerfile",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--case", action="append", choices=(*TARGETS, "emulated"), help="repeat it; default: all the others"
-    )
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="rounds that count (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single timing there")
-    return parser
 
 
 if __name__ == "__main__":

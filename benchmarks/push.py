@@ -8,7 +8,6 @@ of the whole script, Python's start included. The registry is empty before each 
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import statistics
@@ -32,11 +31,9 @@ from benchmarks.rivals import (
     Rival,
     Timing,
     compare,
-    describe_machine,
-    figure_table,
+    make_parser,
+    report,
     say,
-    table,
-    write_json,
 )
 from benchmarks.servers import docker_registry
 from benchmarks.sources import SAMPLE, Sources, copy_sources
@@ -213,7 +210,7 @@ MEASURES: Mapping[str, Callable[[Bench], Measured]] = {
 
 def main() -> None:
     """Run the chosen cases, and print what they took."""
-    options = _parser().parse_args()
+    options = make_parser("push", __doc__, MEASURES, "all", 5).parse_args()
     # Installed programs have bytecode; a checkout would be compiled again in every run.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
@@ -231,23 +228,7 @@ def main() -> None:
             found = MEASURES[case](bench)
             comparisons += found[0]
             figures += found[1]
-    print(f"{describe_machine()}; medians of {options.runs}")
-    for text in [table(comparisons)] * bool(comparisons) + [figure_table(figures)] * bool(figures):
-        print(f"\n{text}")
-    if options.json:
-        write_json(options.json, comparisons, figures)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.push",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--case", action="append", choices=MEASURES, help="repeat it; default: all")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds that count (default: 5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single timing there")
-    return parser
+    report(options, comparisons, figures)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ and each round gives ratios of its own. Medians of those are what is printed.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -197,6 +198,32 @@ def figure_table(figures: Sequence[Figure]) -> str:
 
 def _amount(value: float | None, unit: str) -> str:
     return "-" if value is None else f"{value:.3g} {unit}".strip()
+
+
+def make_parser(
+    name: str, about: str | None, cases: Collection[str], default: str, runs: int
+) -> argparse.ArgumentParser:
+    """Offer what every benchmark can be told; `default` says which cases run where none is named."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--case", action="append", choices=cases, help=f"repeat it; default: {default}")
+    parser.add_argument(
+        "--runs", type=int, default=runs, metavar="N", help=f"rounds that count (default: {runs})"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single timing there")
+    return parser
+
+
+def report(options: argparse.Namespace, comparisons: Sequence[Comparison], figures: Sequence[Figure]) -> None:
+    """Print what was measured as tables, and write it where `--json` says."""
+    print(f"{describe_machine()}; medians of {options.runs}")
+    for text in [table(comparisons)] * bool(comparisons) + [figure_table(figures)] * bool(figures):
+        print(f"\n{text}")
+    if options.json:
+        write_json(options.json, comparisons, figures)
 
 
 def write_json(path: Path, comparisons: Sequence[Comparison], figures: Sequence[Figure]) -> None:
