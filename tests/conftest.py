@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -232,6 +232,22 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(_served: Path, tmp_path: Path) -> Path:
     """Give the module `serving` with its images built, for amd64 and arm64."""
     return shutil.copytree(_served, tmp_path / "serving", symlinks=True)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give a project's folder with something in it."""
+    folder = tmp_path.resolve() / "project"
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "data" / "a.txt").write_text("a")
+    (folder / "data" / "deep" / "b.txt").write_text("b")
+    return folder
+
+
+def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Find entries by their paths, of which none stands twice."""
+    assert len({entry.path for entry in entries}) == len(entries)
+    return {entry.path: entry for entry in entries}
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -30,25 +29,11 @@ from gomab_tasks.rootfs import (
 )
 from gomab_tasks.settings import FileEntry, Group, Image
 from gomab_tasks.sources import file_entries
+from tests.conftest import by_path
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 BARE = Image(ca_certificates=False)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Give a project's folder with something in it."""
-    folder = tmp_path.resolve() / "project"
-    (folder / "data" / "deep").mkdir(parents=True)
-    (folder / "data" / "a.txt").write_text("a")
-    (folder / "data" / "deep" / "b.txt").write_text("b")
-    return folder
-
-
-def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
-    assert len({entry.path for entry in entries}) == len(entries)
-    return {entry.path: entry for entry in entries}
 
 
 def plan_of(image: Image, *names: str) -> ImagePlan:

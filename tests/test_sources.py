@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,7 @@ from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
 from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.sources import file_entries
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Give a project's folder with something in it."""
-    folder = tmp_path.resolve() / "project"
-    (folder / "data" / "deep").mkdir(parents=True)
-    (folder / "data" / "a.txt").write_text("a")
-    (folder / "data" / "deep" / "b.txt").write_text("b")
-    return folder
-
-
-def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
-    assert len({entry.path for entry in entries}) == len(entries)
-    return {entry.path: entry for entry in entries}
+from tests.conftest import by_path
 
 
 def files(root: Path, source: str, target: str) -> dict[str, Entry]:
