@@ -340,7 +340,8 @@ def _find_go() -> Path | None:
 
 
 def _require(name: str) -> Path:
-    found = shutil.which(name)
+    """Find a program on PATH, or beside Python, where wheels put theirs."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     return Path(found) if found else _lacking(name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,9 +87,9 @@ def test_actionlint_finds_nothing(tool: ToolFactory) -> None:
     check([tool("actionlint"), "-no-color"])
 
 
-def test_zizmor_finds_nothing() -> None:
+def test_zizmor_finds_nothing(tool: ToolFactory) -> None:
     """Not even what it calls pedantic: no injection, no cache in a release, no permission too much."""
-    check([Path(sys.executable).with_name("zizmor"), "--offline", "--no-progress", "--persona=pedantic"])
+    check([tool("zizmor"), "--offline", "--no-progress", "--persona=pedantic"])
 
 
 def check(argv: list[str | Path]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gomab_tasks.tasks.ci import workflow
+from tests.conftest import ToolFactory
 from tests.generate.conftest import ProjectFactory
 from tests.generate.test_yaml import read
 
@@ -156,10 +157,12 @@ def test_many_runners_make_the_same(
     assert last.outputs["digest-api"] == index_digest(alone.out, "api")
 
 
-def test_the_page_for_gitlab(gitlab: Mapping[str, Any], repository: Repository, tmp_path: Path) -> None:
+def test_the_page_for_gitlab(
+    gitlab: Mapping[str, Any], repository: Repository, tool: ToolFactory, tmp_path: Path
+) -> None:
     """GitLab's schema allows it, and its jobs run what those of the matrix do."""
     (tmp_path / "gitlab.yml").write_text(gitlab_text())
-    program = Path(sys.executable).with_name("check-jsonschema")
+    program = tool("check-jsonschema")
     subprocess.run([program, "--builtin-schema", "vendor.gitlab-ci", tmp_path / "gitlab.yml"], check=True)
     for job, matrix_job in (("platforms", "image"), ("join", "images")):
         commands = [step.get("run") for step in repository.matrix_jobs[matrix_job]["steps"]]
