@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.built import group_of, layout_errors, records_of, verify_record
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.platforms import Platform
-from gomab_tasks.progress.events import step
-from gomab_tasks.project import Project
-from gomab_tasks.record import (
+from gomab_tasks.output.built import group_of, layout_errors, records_of, verify_record
+from gomab_tasks.output.record import (
     BASE,
     PROGRAMS,
     Found,
@@ -24,6 +21,9 @@ from gomab_tasks.record import (
     layout_folder,
     record_folder,
 )
+from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
 
 
 @dataclass(frozen=True, slots=True)

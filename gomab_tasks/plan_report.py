@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from gomab_tasks import rootfs
 from gomab_tasks.builds import Capacity
+from gomab_tasks.contents import rootfs
+from gomab_tasks.contents.sources import file_entries
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, arguments
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH
-from gomab_tasks.sources import file_entries
 from gomab_tasks.units import budget, columns
 
 _OF_BASE = "of the base"

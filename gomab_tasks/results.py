@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gomab_tasks.record import ImageRecord
+from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.sizes.budget import SizesResult, Verdict
 from gomab_tasks.units import columns, mebibytes
 

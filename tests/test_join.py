@@ -17,9 +17,9 @@ from gomab_tasks.oci.image import ImageSpec, config_bytes, manifest_bytes
 from gomab_tasks.oci.layer import Entry, write_layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import verify_image, verify_layout
+from gomab_tasks.output.record import ImageRecord, layout_folder, read_records, record_folder, write_record
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project, open_project
-from gomab_tasks.record import ImageRecord, layout_folder, read_records, record_folder, write_record
 from gomab_tasks.tasks.images import images
 
 AMD64 = Platform("linux", "amd64")

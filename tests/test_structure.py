@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 import gomab_tasks
 
 ROOT = Path(gomab_tasks.__file__).parent
-GROUND = {
+GROUND = [
+    "asking",
     "errors",
     "files",
     "github",
@@ -19,27 +21,43 @@ GROUND = {
     "parallel",
     "platforms",
     "process",
+    "progress",
     "secrets",
     "units",
     "wheels",
-}
-DOMAINS = {"settings", "golang", "oci"}
-FEATURES = {
+]
+DOMAINS = ["golang", "oci", "settings"]
+REGISTRY = ["registry"]
+JOINS = [
+    "bases",
+    "builds",
+    "contents",
+    "destinations",
+    "dockerfile",
+    "facts",
+    "modules",
+    "output",
+    "plan",
+    "project",
+    "selection",
+    "templates",
+]
+FEATURES = [
     "adoption",
-    "archives",
     "backends",
-    "collect",
+    "delivery",
     "doctor",
     "engines",
     "generate",
     "join",
     "plan_report",
-    "publish",
     "sbom",
     "sizes",
     "smoke",
-}
-TOP = {"frontdoor", "invoke", "nox", "results", "tasks"}
+]
+TASKS = ["results", "tasks"]
+FRONT_DOORS = ["frontdoor", "invoke", "nox"]
+LEVELS = (GROUND, DOMAINS, REGISTRY, JOINS, FEATURES, TASKS, FRONT_DOORS)
 FRONT_ONLY = {"nox": {"nox.py"}, "invoke": {"invoke.py"}, "rich": {"progress/screen.py"}}
 HTTP_CLIENT = {"urllib3": {"registry/failure.py", "registry/transport.py"}}
 STARTS_PROCESSES = {"process.py"}
@@ -60,30 +78,48 @@ def _parts(path: Path) -> set[str]:
     return {name[1] for name in names if name[0] == "gomab_tasks" and len(name) > 1}
 
 
-MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+def _part(module: str) -> str:
+    """Name the part that a module is, or is in."""
+    return module.partition("/")[0].removesuffix(".py")
+
+
+MODULES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.rglob("*.py")
+    if path.parent != ROOT or path.name != "__init__.py"
+)
+
+
+PARTS = {_part(module) for module in MODULES}
+
+
+def _level(part: str) -> int:
+    return next(number for number, level in enumerate(LEVELS) if part in level)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_levels(module: str) -> None:
-    """Ground imports only ground; a domain ground and itself; the registry's parts also images and events."""
-    part = module.partition("/")[0].removesuffix(".py")
-    found = _parts(ROOT / module)
-    if part in GROUND:
-        assert found <= GROUND
-    if part in DOMAINS:
-        assert found <= GROUND | {part}
-    if part == "registry":
-        assert found <= GROUND | {part, "oci", "progress", "__version__"}
-        from_progress = {name for name in _imports(ROOT / module) if ".progress" in name}
-        assert all(name.startswith("gomab_tasks.progress.events") for name in from_progress)
+    """A module imports from lower levels; from its own, a domain or a feature imports itself alone."""
+    part = _part(module)
+    level = _level(part)
+    others = (_parts(ROOT / module) & PARTS) - {part}
+    assert {other for other in others if _level(other) > level} == set()
+    if level in {LEVELS.index(DOMAINS), LEVELS.index(FEATURES)}:
+        assert {other for other in others if _level(other) == level} == set()
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_features_meet_in_tasks_alone(module: str) -> None:
-    """A feature imports no other feature, and what lies below imports none at all."""
-    part = module.partition("/")[0].removesuffix(".py")
-    if part not in TOP:
-        assert not _parts(ROOT / module) & (FEATURES | TOP) - {part}
+def test_no_part_needs_itself() -> None:
+    """Parts import each other in one direction: each can be read after those that it needs."""
+    needs: dict[str, set[str]] = {part: set() for part in PARTS}
+    for module in MODULES:
+        needs[_part(module)] |= (_parts(ROOT / module) & PARTS) - {_part(module)}
+    assert list(TopologicalSorter(needs).static_order())
+
+
+def test_the_registry_shows_events_alone() -> None:
+    """The registry tells how far it is, and knows nothing of how that is shown."""
+    names = {name for path in (ROOT / "registry").glob("*.py") for name in _imports(path)}
+    assert all(name.startswith("gomab_tasks.progress.events") for name in names if ".progress" in name)
 
 
 @pytest.mark.parametrize("module", MODULES)

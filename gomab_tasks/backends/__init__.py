@@ -6,9 +6,9 @@ import importlib
 from typing import Protocol, cast
 
 from gomab_tasks.facts import Facts
+from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.plan import Plan
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord
 
 
 class Backend(Protocol):

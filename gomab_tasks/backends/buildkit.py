@@ -30,7 +30,6 @@ from gomab_tasks.errors import VerificationError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build
-from gomab_tasks.inputs import inputs_of
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, as_list
 from gomab_tasks.oci.image import (
     Config,
@@ -45,11 +44,8 @@ from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
-from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
-from gomab_tasks.platforms import Platform
-from gomab_tasks.progress.events import Event, step
-from gomab_tasks.project import Project
-from gomab_tasks.record import (
+from gomab_tasks.output.inputs import inputs_of
+from gomab_tasks.output.record import (
     PROGRAMS,
     ImageRecord,
     image_lock,
@@ -57,6 +53,10 @@ from gomab_tasks.record import (
     layout_folder,
     write_record,
 )
+from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
+from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import Event, step
+from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH, BuildKit
 from gomab_tasks.settings.problem import wrong
 from gomab_tasks.units import mebibytes

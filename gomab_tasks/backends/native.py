@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gomab_tasks import files, rootfs
-from gomab_tasks.base import Base, inherit, owner_of
+from gomab_tasks import files
+from gomab_tasks.bases.base import Base, inherit, owner_of
 from gomab_tasks.builds import run_builds
+from gomab_tasks.contents import rootfs
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
-from gomab_tasks.inputs import inputs_of
 from gomab_tasks.modules import download_modules
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, manifest_bytes
@@ -24,11 +24,8 @@ from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.tree import EMPTY
 from gomab_tasks.oci.verify import verify_image
-from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild, read_each
-from gomab_tasks.platforms import Platform
-from gomab_tasks.progress.events import Event, step
-from gomab_tasks.project import Project
-from gomab_tasks.record import (
+from gomab_tasks.output.inputs import inputs_of
+from gomab_tasks.output.record import (
     BASE,
     PROGRAMS,
     ImageRecord,
@@ -38,6 +35,10 @@ from gomab_tasks.record import (
     layout_folder,
     write_record,
 )
+from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild, read_each
+from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import Event, step
+from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH
 from gomab_tasks.units import mebibytes
 
@@ -83,7 +84,7 @@ def _read_all(project: Project, images: Sequence[ImagePlan]) -> AllContents:
     """Read the contents of all images; those that stand on a base have their own for each platform."""
     bases: Mapping[tuple[str, Platform], Base] = {}
     if any(image.group.image.base != SCRATCH for image in images):
-        from gomab_tasks.bases import read_bases  # noqa: PLC0415 - loads the HTTP client
+        from gomab_tasks.bases.fetched import read_bases  # noqa: PLC0415 - loads the HTTP client
 
         _tell_ignored(project, images)
         bases = read_bases(project, images)

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gomab_tasks import rootfs
+from gomab_tasks.contents import rootfs
 from gomab_tasks.dockerfile import words
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import SCRATCH, Image

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gomab_tasks import rootfs
+from gomab_tasks.contents import rootfs
 from gomab_tasks.dockerfile import words
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import BYTE_VARIABLES

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gomab_tasks import files, machine
-from gomab_tasks.built import Built, image_names, reading, require_platforms
+from gomab_tasks.destinations.names import Names
 from gomab_tasks.engines.engine import Engine, find_engine, load_archive, run_command
 from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.output.built import Built, image_names, reading, require_platforms
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.references import Names
 from gomab_tasks.selection import Selection, select
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gomab_tasks import files
-from gomab_tasks.built import layout_errors
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.output.built import layout_errors
+from gomab_tasks.output.record import BASE, ImageRecord, image_lock, layout_folder
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
-from gomab_tasks.record import BASE, ImageRecord, image_lock, layout_folder
 from gomab_tasks.registry.reference import parse_reference
 from gomab_tasks.sbom.contents import Base, ImageContents, describe
 from gomab_tasks.sbom.cyclonedx import cyclonedx_bytes

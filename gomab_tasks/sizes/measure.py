@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from gomab_tasks.record import ImageRecord
+from gomab_tasks.output.record import ImageRecord
 
 
 @dataclass(frozen=True, slots=True, order=True)

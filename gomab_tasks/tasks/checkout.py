@@ -49,7 +49,7 @@ def _engine(project: "Project") -> "Iterator[Finding]":
 
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
     """Show everything that would happen, without compiling."""
-    from gomab_tasks.ignored import warn_ignored
+    from gomab_tasks.contents.ignored import warn_ignored
     from gomab_tasks.plan_report import report_plan
     from gomab_tasks.tasks.job import plan_project
 

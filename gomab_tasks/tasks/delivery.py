@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 from gomab_tasks.tasks.options import Arch, Option
 
 if TYPE_CHECKING:
-    from gomab_tasks.archives import ArchiveResult
+    from gomab_tasks.delivery.archives import ArchiveResult
+    from gomab_tasks.delivery.publish import PushResult
     from gomab_tasks.engines.load import LoadResult
     from gomab_tasks.project import Project
-    from gomab_tasks.publish import PushResult
     from gomab_tasks.smoke.trial import SmokeResult
 
 
@@ -17,7 +17,7 @@ def archive(project: "Project", *, arch: Arch = ()) -> "ArchiveResult":
 
     Files lie in OUT/archives/NAME.tar, with all platforms inside.
     """
-    from gomab_tasks.archives import write_archives
+    from gomab_tasks.delivery.archives import write_archives
 
     return write_archives(project, arch)
 

@@ -51,7 +51,7 @@ def dockerfile(
 
 def _pin(project: "Project", made: "DockerfileText") -> "DockerfileText":
     """Put the digest that the Go image's tag has now behind it; one that is there already stays."""
-    from gomab_tasks.registries import Registries
+    from gomab_tasks.destinations.clients import Registries
     from gomab_tasks.registry.pull import fetch_manifest
     from gomab_tasks.registry.reference import parse_reference
 

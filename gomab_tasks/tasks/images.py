@@ -72,8 +72,8 @@ def images(
     The whole job: download, compile, assemble, verify, join to an index, size
     check. Layouts lie in OUT/images/NAME.
     """
-    from gomab_tasks.checked import forget
     from gomab_tasks.errors import SettingsError
+    from gomab_tasks.output.checked import forget
     from gomab_tasks.selection import select
     from gomab_tasks.tasks.job import join_images, make_and_join
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 from gomab_tasks import github
 from gomab_tasks.backends import backend
-from gomab_tasks.built import group_of, image_names, read_whole, recorded
-from gomab_tasks.checked import Checked, note, read_revision
+from gomab_tasks.contents.ignored import warn_ignored
 from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.compile import replaced_flags
-from gomab_tasks.ignored import warn_ignored
 from gomab_tasks.join import Joined, Wanted, join, require_parts
+from gomab_tasks.output.built import group_of, image_names, read_whole, recorded
+from gomab_tasks.output.checked import Checked, note, read_revision
+from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.parallel import run_both
 from gomab_tasks.plan import Plan, make_plan, require_linux
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
 from gomab_tasks.selection import select
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline

@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from gomab_tasks import github
-from gomab_tasks.built import Built, group_of, image_names, is_joined, reading, recorded, records_of
-from gomab_tasks.checked import require_checked
-from gomab_tasks.destinations import Target, find_targets
-from gomab_tasks.errors import NotMeasurableError, SettingsError
-from gomab_tasks.project import Project
-from gomab_tasks.publish import (
+from gomab_tasks.delivery.publish import (
     Published,
     PushResult,
     publish,
     publish_platform,
     require_whole,
 )
-from gomab_tasks.record import ImageRecord
-from gomab_tasks.references import Names
-from gomab_tasks.registries import Registries
+from gomab_tasks.destinations.clients import Registries
+from gomab_tasks.destinations.names import Names
+from gomab_tasks.destinations.targets import Target, find_targets
+from gomab_tasks.errors import NotMeasurableError, SettingsError
+from gomab_tasks.output.built import Built, group_of, image_names, is_joined, reading, recorded, records_of
+from gomab_tasks.output.checked import require_checked
+from gomab_tasks.output.record import ImageRecord
+from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.selection import Selection, select
@@ -68,7 +68,7 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
 def _publish_apart(
     project: Project, client: Client, target: Target, records: Sequence[ImageRecord]
 ) -> list[Published]:
-    from gomab_tasks.collect import record_artifact
+    from gomab_tasks.delivery.collect import record_artifact
 
     return [
         publish_platform(project, client, target, record, [record_artifact(record)]) for record in records
@@ -80,7 +80,7 @@ def collect_platforms(project: Project, references: Sequence[str]) -> None:
 
     Raises what `collect` does.
     """
-    from gomab_tasks.collect import collect
+    from gomab_tasks.delivery.collect import collect
 
     with Registries(project) as registries:
         for reference in references:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from gomab_tasks import files
-from gomab_tasks.built import Built, choose, group_of, image_names, reading
 from gomab_tasks.engines.container import Container, Wanted, container, loaded
 from gomab_tasks.engines.engine import Engine, find_engine, is_remote
 from gomab_tasks.errors import NotMeasurableError, SettingsError, ToolError, VerificationError
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.output.built import Built, choose, group_of, image_names, reading
 from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project

@@ -13,11 +13,11 @@ from gomab_tasks.backends.native import Contents, read_contents
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.output.record import layout_folder, read_records
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
-from gomab_tasks.record import layout_folder, read_records
 from gomab_tasks.tasks.images import image
 from tests.conftest import ModuleFactory
 

@@ -10,8 +10,8 @@ import pytest
 
 from gomab_tasks.errors import GomabError, NotMeasurableError, VerificationError
 from gomab_tasks.oci.descriptor import LAYER_GZIP
+from gomab_tasks.output.record import ImageRecord, LayerRecord
 from gomab_tasks.project import open_project
-from gomab_tasks.record import ImageRecord, LayerRecord
 from gomab_tasks.sizes.measure import Measurement
 from gomab_tasks.tasks.sizes import size
 

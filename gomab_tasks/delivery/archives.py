@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks.built import choose, image_names, reading
+from gomab_tasks.destinations.names import Names
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.output.built import choose, image_names, reading
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.references import Names
 from gomab_tasks.selection import select
 from gomab_tasks.units import columns, mebibytes
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError
 from gomab_tasks.project import open_project
-from gomab_tasks.registries import Registries
 from gomab_tasks.registry.reference import parse_repository
 from tests.registry.server import serving
 

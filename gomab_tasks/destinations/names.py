@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from gomab_tasks.built import group_of
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.output.built import group_of
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Reference, check_tag, parse_reference
 from gomab_tasks.settings import Image

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
+from gomab_tasks.contents.rootfs import User
 from gomab_tasks.oci.accounts import Accounts
 from gomab_tasks.oci.descriptor import Layer
 from gomab_tasks.oci.image import Config, History, ImageSpec
 from gomab_tasks.oci.tree import Tree
-from gomab_tasks.record import BaseRecord
-from gomab_tasks.rootfs import User
+from gomab_tasks.output.record import BaseRecord
 from gomab_tasks.settings import Image
 from gomab_tasks.settings.problem import wrong
 

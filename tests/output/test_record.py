@@ -14,8 +14,7 @@ from gomab_tasks.errors import StorageError, VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import index_bytes, manifest_bytes
 from gomab_tasks.oci.verify import VerifiedImage
-from gomab_tasks.platforms import Platform
-from gomab_tasks.record import (
+from gomab_tasks.output.record import (
     FORMAT,
     BaseRecord,
     ImageRecord,
@@ -24,6 +23,7 @@ from gomab_tasks.record import (
     recorded_images,
     write_record,
 )
+from gomab_tasks.platforms import Platform
 from tests.conftest import Golden
 
 ARM = Platform("linux", "arm", "v7")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gomab_tasks import bases
-from gomab_tasks.base import Base
-from gomab_tasks.bases import read_bases
+from gomab_tasks.bases import fetched as bases
+from gomab_tasks.bases.base import Base
+from gomab_tasks.bases.fetched import read_bases
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.descriptor import INDEX, LAYER_GZIP, LAYER_TAR, MANIFEST, digest_of

@@ -12,22 +12,23 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gomab_tasks.base import Base
+from gomab_tasks.bases.base import Base
+from gomab_tasks.bases.layers import Unpacked, read_unpacked, write_unpacked
+from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
-from gomab_tasks.notes import read_note, write_note
 from gomab_tasks.oci.descriptor import Descriptor, digest_of
 from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.oci.tree import read_layers
+from gomab_tasks.output.notes import read_note, write_note
+from gomab_tasks.output.record import BaseRecord, bases_folder
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform, best_match
 from gomab_tasks.progress.events import Step, step
 from gomab_tasks.project import Project
-from gomab_tasks.record import BaseRecord, bases_folder
-from gomab_tasks.registries import Registries
 from gomab_tasks.registry.failure import TransientError
 from gomab_tasks.registry.meter import Meter
 from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
@@ -37,7 +38,6 @@ from gomab_tasks.settings import SCRATCH
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.units import mebibytes
-from gomab_tasks.unpacked import Unpacked, read_unpacked, write_unpacked
 
 
 def read_bases(project: Project, images: Sequence[ImagePlan]) -> dict[tuple[str, Platform], Base]:

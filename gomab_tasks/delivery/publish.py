@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gomab_tasks import files
-from gomab_tasks.built import Built, verify_record
-from gomab_tasks.destinations import Target, has_gone, remember
+from gomab_tasks.destinations.targets import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.output.built import Built, verify_record
+from gomab_tasks.output.record import ImageRecord, image_lock, layout_folder
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
-from gomab_tasks.record import ImageRecord, image_lock, layout_folder
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content

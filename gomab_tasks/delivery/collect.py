@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.built import verify_record
+from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor
 from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.progress.events import step
-from gomab_tasks.project import Project
-from gomab_tasks.record import (
+from gomab_tasks.output.built import verify_record
+from gomab_tasks.output.record import (
     ImageRecord,
     image_lock,
     layout_folder,
@@ -20,7 +19,8 @@ from gomab_tasks.record import (
     record_bytes,
     write_record,
 )
-from gomab_tasks.registries import Registries
+from gomab_tasks.progress.events import step
+from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
 from gomab_tasks.registry.reference import Reference, parse_reference

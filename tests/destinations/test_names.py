@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.destinations.names import Names
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.project import open_project
-from gomab_tasks.references import Names
 from tests.conftest import Git
 
 

@@ -11,9 +11,7 @@ from gomab_tasks.errors import NotMeasurableError, VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
-from gomab_tasks.platforms import Platform
-from gomab_tasks.project import Project
-from gomab_tasks.record import (
+from gomab_tasks.output.record import (
     Found,
     ImageRecord,
     image_lock,
@@ -21,6 +19,8 @@ from gomab_tasks.record import (
     read_records,
     recorded_images,
 )
+from gomab_tasks.platforms import Platform
+from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group
 

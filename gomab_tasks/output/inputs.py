@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from gomab_tasks.contents.rootfs import wheel_versions
 from gomab_tasks.facts import Facts
 from gomab_tasks.plan import ImagePlan, Plan
-from gomab_tasks.rootfs import wheel_versions
 
 # What is published under, compared with or made of an image decides none of its bytes.
 _WITHOUT_BYTES = ("repository", "tags", "immutable_tags", "sbom", "annotations")

@@ -9,14 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.errors import SettingsError, VerificationError
-from gomab_tasks.golang.compile import Build, Flags
-from gomab_tasks.golang.module import MainPackage
-from gomab_tasks.oci.tar import Entry, complete
-from gomab_tasks.oci.tree import Folder, Tree
-from gomab_tasks.plan import ImagePlan
-from gomab_tasks.platforms import Platform
-from gomab_tasks.rootfs import (
+from gomab_tasks.contents.rootfs import (
     User,
     entrypoint_of,
     keep_folders,
@@ -27,8 +20,15 @@ from gomab_tasks.rootfs import (
     user_of,
     wheel_versions,
 )
+from gomab_tasks.contents.sources import file_entries
+from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.golang.compile import Build, Flags
+from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.oci.tree import Folder, Tree
+from gomab_tasks.plan import ImagePlan
+from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import FileEntry, Group, Image
-from gomab_tasks.sources import file_entries
 from tests.conftest import by_path
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.contents.sources import file_entries
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
 from gomab_tasks.settings.problem import WrongValueError
-from gomab_tasks.sources import file_entries
 from tests.conftest import by_path
 
 

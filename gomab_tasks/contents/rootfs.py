@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gomab_tasks.contents.sources import file_entries, folder_entries, unique
 from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.oci.tar import Entry, complete
@@ -13,7 +14,6 @@ from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.settings import SCRATCH, Image
 from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, wrong
-from gomab_tasks.sources import file_entries, folder_entries, unique
 from gomab_tasks.wheels import wheel_files, wheel_version
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"

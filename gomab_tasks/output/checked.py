@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.built import Built, group_of
 from gomab_tasks.errors import SettingsError, VerificationError
-from gomab_tasks.notes import read_note, write_note
+from gomab_tasks.output.built import Built, group_of
+from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gomab_tasks.notes import read_note, write_note
+from gomab_tasks.output.notes import read_note, write_note
 
 
 def test_a_note_comes_back(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.delivery.publish import PushResult
 from gomab_tasks.errors import BudgetError, CompileError, GomabError, VerificationError
 from gomab_tasks.project import open_project
-from gomab_tasks.publish import PushResult
 from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
 from tests.conftest import Git, ModuleFactory

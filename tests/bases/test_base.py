@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from gomab_tasks.base import Base, inherit, owner_of
+from gomab_tasks.bases.base import Base, inherit, owner_of
+from gomab_tasks.contents.rootfs import User
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import LAYER_TAR, Descriptor, Layer, digest_of
 from gomab_tasks.oci.image import Config, History, ImageSpec
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tree import Tree
 from gomab_tasks.oci.verify import verify_layout
+from gomab_tasks.output.record import BaseRecord, read_records
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
-from gomab_tasks.record import BaseRecord, read_records
-from gomab_tasks.rootfs import User
 from gomab_tasks.settings import Image
 from gomab_tasks.tasks.checkout import plan
 from gomab_tasks.tasks.delivery import push

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks.built import group_of
+from gomab_tasks.destinations.names import Names
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.notes import read_note, write_note
+from gomab_tasks.output.built import group_of
+from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.project import Project
-from gomab_tasks.references import Names
 from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
 from gomab_tasks.registry.transfer import Destination
 from gomab_tasks.settings import SCRATCH

@@ -1,0 +1,1 @@
+"""Read and fetch the images that others stand on."""

@@ -1,0 +1,1 @@
+"""Collect what goes into an image: the project's files, certificates, accounts."""

@@ -1,0 +1,1 @@
+"""Hand on what `images` left: to a registry, back from one, into one file."""

@@ -1,0 +1,1 @@
+"""Say where images go: names, repositories, clients of registries."""

@@ -1,0 +1,1 @@
+"""Keep what runs leave below the output folder, and read it back."""
