@@ -56,7 +56,7 @@ FEATURES = [
     "smoke",
 ]
 TASKS = ["results", "tasks"]
-FRONT_DOORS = ["frontdoor", "invoke", "nox"]
+FRONT_DOORS = ["__main__", "frontdoor", "invoke", "nox"]
 LEVELS = (GROUND, DOMAINS, REGISTRY, JOINS, FEATURES, TASKS, FRONT_DOORS)
 FRONT_ONLY = {"nox": {"nox.py"}, "invoke": {"invoke.py"}, "rich": {"progress/screen.py"}}
 HTTP_CLIENT = {"urllib3": {"registry/failure.py", "registry/transport.py"}}
