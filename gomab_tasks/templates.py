@@ -47,6 +47,13 @@ class Templates:
 
         return fill_template(text, value)
 
+    def commit(self) -> str | None:
+        """Give the commit as `{git.sha}` spells it; none outside git."""
+        try:
+            return self._git_sha()
+        except ToolError:
+            return None
+
     def _look_up(self, field: str) -> str:
         if field.startswith("env."):
             return self._variable(field.removeprefix("env."))

@@ -14,7 +14,7 @@ from gomab_tasks.facts import Facts
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.project import Project, open_project
-from gomab_tasks.tasks.job import plan_project
+from gomab_tasks.tasks.planning import plan_project
 from gomab_tasks.units import MIB
 from tests.conftest import ModuleFactory
 

@@ -159,7 +159,8 @@ def _stored_file(entry: Entry, source: Path, contents: dict[str, str]) -> Iterat
         yield _header(entry, left)
         while left and (piece := file.read(min(left, _PIECE))):
             left -= len(piece)
-            digest.update(piece)
+            if not entry.identity:  # it is known without
+                digest.update(piece)
             yield piece
         is_longer = bool(file.read(1))
         is_newer = os.fstat(file.fileno()).st_mtime_ns != before.st_mtime_ns

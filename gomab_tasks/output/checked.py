@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files
-from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.output.built import Built, group_of
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.project import Project
@@ -43,14 +43,6 @@ def forget(project: Project, selection: Selection) -> None:
 def note(project: Project, image: str, checked: Checked) -> None:
     """Note at the end of a run what has passed."""
     write_note(_note(project, image), checked)
-
-
-def read_revision(project: Project) -> str | None:
-    """Ask git for the commit, as `{git.sha}` spells it; none outside git."""
-    try:
-        return project.templates.fill("{git.sha}", "")
-    except SettingsError:
-        return None
 
 
 def require_checked(project: Project, built: Built, revision: str | None) -> None:

@@ -51,7 +51,7 @@ def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
     """Show everything that would happen, without compiling."""
     from gomab_tasks.contents.ignored import warn_ignored
     from gomab_tasks.plan_report import report_plan
-    from gomab_tasks.tasks.job import plan_project
+    from gomab_tasks.tasks.planning import plan_project
 
     facts, planned = plan_project(project, arch)
     warn_ignored(project, planned)

@@ -30,7 +30,7 @@ def build(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "BuildResul
     from gomab_tasks.builds import run_builds
     from gomab_tasks.modules import download_modules
     from gomab_tasks.results import BuildResult, Program
-    from gomab_tasks.tasks.job import plan_project
+    from gomab_tasks.tasks.planning import plan_project
 
     facts, plan = plan_project(project, arch)
     download_modules(project, facts)
@@ -52,8 +52,10 @@ def image(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "ImageResul
     """
     from gomab_tasks.results import ImageResult, PlatformImage
     from gomab_tasks.tasks.job import make_images
+    from gomab_tasks.tasks.planning import plan_project
 
-    return ImageResult(tuple(map(PlatformImage.of, make_images(project, arch, jobs).records)))
+    facts, plan = plan_project(project, arch)
+    return ImageResult(tuple(map(PlatformImage.of, make_images(project, facts, plan, jobs))))
 
 
 def images(
@@ -72,16 +74,37 @@ def images(
     The whole job: download, compile, assemble, verify, join to an index, size
     check. Layouts lie in OUT/images/NAME.
     """
-    from gomab_tasks.errors import SettingsError
+    if join:
+        return _join(project, arch, digest)
+    if digest:
+        from gomab_tasks.errors import SettingsError
+
+        raise SettingsError("--digest names what is joined; give --join with it")
+    from gomab_tasks.tasks.planning import plan_beside
+
+    def begin() -> None:
+        from gomab_tasks.output.checked import forget
+        from gomab_tasks.selection import select
+        from gomab_tasks.tasks.job import load_backend
+
+        forget(project, select(arch, project.settings))
+        load_backend(project)
+
+    # Git is asked now, since the commit is that of the start.
+    facts, plan = plan_beside(project, arch, [begin, project.templates.commit])
+    from gomab_tasks.tasks.job import make_and_join
+
+    return make_and_join(project, facts, plan, jobs)
+
+
+def _join(project: "Project", arch: tuple[str, ...], digests: tuple[str, ...]) -> "ImagesResult":
     from gomab_tasks.output.checked import forget
     from gomab_tasks.selection import select
-    from gomab_tasks.tasks.job import join_images, make_and_join
+    from gomab_tasks.tasks.job import join_images
 
     forget(project, select(arch, project.settings))
-    if digest and not join:
-        raise SettingsError("--digest names what is joined; give --join with it")
-    if digest:
+    if digests:
         from gomab_tasks.tasks.shipping import collect_platforms
 
-        collect_platforms(project, digest)
-    return join_images(project, arch) if join else make_and_join(project, arch, jobs)
+        collect_platforms(project, digests)
+    return join_images(project, arch)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gomab_tasks import github
-from gomab_tasks.backends import backend
+from gomab_tasks.backends import Backend, backend
 from gomab_tasks.contents.ignored import warn_ignored
 from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError
-from gomab_tasks.facts import Facts, read_facts
-from gomab_tasks.golang.compile import replaced_flags
+from gomab_tasks.facts import Facts
 from gomab_tasks.join import Joined, Wanted, join, require_parts
 from gomab_tasks.output.built import group_of, image_names, read_whole, recorded
-from gomab_tasks.output.checked import Checked, note, read_revision
+from gomab_tasks.output.checked import Checked, note
 from gomab_tasks.output.record import ImageRecord
-from gomab_tasks.parallel import run_both
-from gomab_tasks.plan import Plan, make_plan, require_linux
-from gomab_tasks.progress.events import step
+from gomab_tasks.plan import Plan, require_linux
 from gomab_tasks.project import Project
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
 from gomab_tasks.selection import select
@@ -27,63 +22,28 @@ from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """Hold a plan and the records of what was made by it."""
-
-    plan: Plan
-    records: tuple[ImageRecord, ...]
+def load_backend(project: Project) -> Backend:
+    """Give what makes images, as the table names it."""
+    return backend(project.settings.backend)
 
 
-def plan_project(project: Project, arch: Sequence[str]) -> tuple[Facts, Plan]:
-    """Ask Go, then plan; what `--arch` adds to the table is said."""
-    selection = select(arch, project.settings)
-    with step(project.emit, "resolve") as running:
-        facts = read_facts(project)
-        plan = make_plan(project.settings, facts, selection, project.out, project.templates)
-        running.result = f"go {facts.toolchain.version}"
-    builds = [planned.build for planned in plan.builds]
-    for name in dict.fromkeys(
-        name for build in builds for name in replaced_flags(build.flags, facts.toolchain)
-    ):
-        project.warn(
-            f"GOFLAGS has {name}, which gomab's own replaces; write it as go.{name[1:]} in the table"
-        )
-    if plan.added:
-        project.say(f"not in the table, added for this run: {', '.join(map(str, plan.added))}")
-    if facts.skipped:
-        project.say(f"skipped, name them in image.main to build them: {', '.join(facts.skipped)}")
-    return facts, plan
-
-
-def make_images(project: Project, arch: Sequence[str], jobs: int) -> Made:
+def make_images(project: Project, facts: Facts, plan: Plan, jobs: int) -> tuple[ImageRecord, ...]:
     """Download, compile and assemble; leave a record for each image and platform."""
-    facts, plan = plan_project(project, arch)
     require_linux(plan, project.settings.source)
     warn_ignored(project, plan)
     project.prepare_output()
-    records = backend(project.settings.backend).make(project, facts, plan, jobs)
-    return Made(plan, tuple(records))
+    return tuple(load_backend(project).make(project, facts, plan, jobs))
 
 
-def make_and_join(project: Project, arch: Sequence[str], jobs: int) -> ImagesResult:
+def make_and_join(project: Project, facts: Facts, plan: Plan, jobs: int) -> ImagesResult:
     """Make all images, join each, and hold its sizes against the budget."""
-    # git is asked while Go is: it costs no time, and the revision is that of the start.
-    made, revision = run_both(
-        functools.partial(make_images, project, arch, jobs),
-        functools.partial(read_revision, project),
-        project.processes.stop,
-    )
-    if isinstance(made, Exception):
-        raise made
-    if isinstance(revision, Exception):
-        raise revision
+    records = make_images(project, facts, plan, jobs)
     wanted = [
-        Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, made.records))
-        for image in made.plan.images
+        Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, records))
+        for image in plan.images
         if image.platforms
     ]
-    return _join_all(project, wanted, revision)
+    return _join_all(project, wanted)
 
 
 def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
@@ -99,7 +59,7 @@ def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
         if (platforms := selection.of(group_of(project, name).platforms))
     ]
     require_parts(project, wanted)
-    return _join_all(project, wanted, read_revision(project))
+    return _join_all(project, wanted)
 
 
 def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
@@ -165,13 +125,13 @@ def _read_all(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
     return [record for name in image_names(project) for record in read_whole(project, name, selection)]
 
 
-def _join_all(project: Project, wanted: Sequence[Wanted], revision: str | None) -> ImagesResult:
+def _join_all(project: Project, wanted: Sequence[Wanted]) -> ImagesResult:
     joined = [join(project, one) for one in wanted]
     sizes = _judge(project, [record for one in joined for record in one.records])
     result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
     require_budget(project, sizes, result)
     for one in joined:
-        note(project, one.image, Checked(one.digest, revision))
+        note(project, one.image, Checked(one.digest, project.templates.commit()))
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gomab_tasks.output.inputs import inputs_of
 from gomab_tasks.project import open_project
-from gomab_tasks.tasks.job import plan_project
+from gomab_tasks.tasks.planning import plan_project
 from tests.conftest import ModuleFactory
 
 
