@@ -50,6 +50,7 @@ def collect(project: Project, registries: Registries, text: str) -> ImageRecord:
     folder = project.prepare_output() / "fetched"
     with step(project.emit, "collect", text) as running:
         record = _fetch_record(client, reference, folder)
+        _require_named(project, reference, record)
         with files.locked(image_lock(project.out, record.image), project.processes.check, shared=True):
             layout = Layout(layout_folder(project.out, record.image))
             _fetch_image(client, reference, layout, folder)
@@ -62,14 +63,19 @@ def collect(project: Project, registries: Registries, text: str) -> ImageRecord:
 def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRecord:
     repository = reference.repository
     listed = list_referrers(client, repository, reference.digest)
-    digests = [str(entry["digest"]) for entry in listed if entry.get("artifactType") == RECORD_TYPE]
+    digests = [entry.digest for entry in listed if entry.artifact_type == RECORD_TYPE]
     if not digests:
         raise RegistryError(
             f"{reference}: has no record of gomab attached; push that platform with `push --arch`, "
             "or copy the output folder of the run that built it"
         )
+    # Fallback tags list the newest last; registries with an API name no order.
     stored = fetch_manifest(client, Reference(repository, digest=digests[-1]))
-    (layer,) = Manifest.from_bytes(stored.content, f"{repository}@{stored.digest}").layers
+    where = f"{repository}@{stored.digest}"
+    layers = Manifest.from_bytes(stored.content, where).layers
+    if len(layers) != 1:
+        raise VerificationError(f"{where}: is no record of gomab: it has {len(layers)} layers instead of one")
+    (layer,) = layers
     where = f"{repository}@{layer.digest}"
     record = parse_record(fetch_blob(client, repository, layer, folder).read_bytes(), where)
     if record.manifest != reference.digest:
@@ -78,6 +84,15 @@ def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRe
             "push that platform again"
         )
     return record
+
+
+def _require_named(project: Project, reference: Reference, record: ImageRecord) -> None:
+    names = project.settings.images
+    if names and record.image not in names:
+        raise VerificationError(
+            f"{reference}: is of an image '{record.image}', but the table names {', '.join(names)}; "
+            "give digests of these"
+        )
 
 
 def _fetch_image(client: Client, reference: Reference, layout: Layout, folder: Path) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gomab_tasks import files
 from gomab_tasks.destinations.targets import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage
-from gomab_tasks.output.built import Built, verify_record
-from gomab_tasks.output.record import ImageRecord, image_lock, layout_folder
+from gomab_tasks.output.built import Built
+from gomab_tasks.output.record import layout_folder
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
@@ -95,20 +94,15 @@ def publish_platform(
     project: Project,
     client: Client,
     target: Target,
-    record: ImageRecord,
+    image: VerifiedImage,
     artifacts: Sequence[Artifact],
 ) -> Published:
-    """Push the image of one platform by its digest, without a tag.
+    """Push the checked image of one platform by its digest, without a tag.
 
-    Raises `VerificationError` for what is damaged, and `RegistryError`.
+    Raises what `registry.transfer.push` does.
     """
     layout = Layout(layout_folder(project.out, target.image))
-    lock = image_lock(project.out, target.image)
-    with (
-        step(project.emit, "push", target.image, record.platform) as running,
-        files.locked(lock, project.processes.check, shared=True),
-    ):
-        image = verify_record(project, record)
+    with step(project.emit, "push", target.image, image.platform) as running:
         content = read_content(layout, image.manifest)
         pushed = push(client, content, _destination(project, target, image.manifest, artifacts), running)
     remember(project, target.image, pushed.repository, pushed.digest)

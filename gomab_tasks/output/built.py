@@ -139,6 +139,17 @@ def read_whole(project: Project, image: str, selection: Selection) -> list[Image
     return records
 
 
+@contextmanager
+def reading_records(project: Project, records: Sequence[ImageRecord]) -> Iterator[tuple[VerifiedImage, ...]]:
+    """Give the images of records of one image, checked, for the block; meanwhile no join removes them.
+
+    Raises `VerificationError`.
+    """
+    lock = image_lock(project.out, records[0].image)
+    with files.locked(lock, project.processes.check, shared=True):
+        yield tuple(verify_record(project, record) for record in records)
+
+
 def verify_record(project: Project, record: ImageRecord, checked: Sequence[Layer] = ()) -> VerifiedImage:
     """Check the image of a record, and that its sizes are what the record says.
 

@@ -18,6 +18,7 @@ from gomab_tasks.errors import StorageError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
+from gomab_tasks.settings.form import image_name
 
 FORMAT = 2
 
@@ -212,6 +213,14 @@ def _read(path: Path, out: Path) -> ImageRecord:
     return parse_record(content, str(path.relative_to(out)))
 
 
+def _check_name(image: str) -> None:
+    """Raise `ValueError` for what is no name: folders are called like it, and records come from elsewhere."""
+    try:
+        image_name(image)
+    except ValueError as error:
+        raise ValueError(f"image '{image}' {error}") from None
+
+
 def parse_record(content: bytes, where: str) -> ImageRecord:
     """Read a record; raises `VerificationError` that starts with `where`."""
     try:
@@ -224,6 +233,7 @@ def parse_record(content: bytes, where: str) -> ImageRecord:
             )
         record = msgspec.json.decode(content, type=ImageRecord)
         Platform.parse(record.platform)
+        _check_name(record.image)
     except ValueError as error:  # msgspec's errors and PlatformError are ValueErrors
         raise VerificationError(
             f"{where}: is damaged ({error}); remove it and build that platform again"

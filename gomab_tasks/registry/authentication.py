@@ -135,7 +135,7 @@ class Authentication:
 
     def redact(self, text: str) -> str:
         """Replace what is secret: registries may send back what they were sent."""
-        for secret in self._secrets():
+        for secret in filter(None, self._secrets()):
             text = text.replace(secret, "***")
         return text
 
@@ -192,8 +192,11 @@ class Authentication:
             scheme, host, _ = origin_of(realm)
         except ValueError:
             scheme = host = ""
-        secure = scheme == "https" or (scheme == "http" and self._is_plain_allowed(urlsplit(realm).netloc))
-        if not (secure and host) or "@" in realm:
+        if not host or "@" in realm:
+            raise RegistryError(
+                f"{repository}: asks for a token, but names no address to get one from; is this a registry?"
+            )
+        if scheme != "https" and not (scheme == "http" and self._is_plain_allowed(urlsplit(realm).netloc)):
             raise RegistryError(
                 f"{repository}: names '{realm}' as its token server, which is not encrypted; "
                 "no credentials were sent there"

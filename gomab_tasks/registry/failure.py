@@ -125,8 +125,13 @@ def _reason(answer: Answer) -> str:
     return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
 
 
+_TOO_MANY_REQUESTS = 429
+
+
 def answer_is_full(answer: Answer) -> bool:
     """Tell whether the registry has no space left."""
+    if answer.status == _TOO_MANY_REQUESTS:  # of which some have quotas too
+        return False
     text = answer.body[:4096].lower()
     return answer.status == 507 or b"no space left" in text or b"quota" in text  # noqa: PLR2004
 

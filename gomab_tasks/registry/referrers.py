@@ -6,6 +6,7 @@ distribution-spec, "Pushing Manifests with Subject" and "Referrers Tag Schema".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ from gomab_tasks.oci.descriptor import (
     INDEX,
     MANIFEST,
     Descriptor,
+    as_digest,
     as_list,
     as_object,
     digest_of,
@@ -31,6 +33,11 @@ _EMPTY_CONFIG = b"{}"
 _LACKING = frozenset({404, 405})
 # Others may write the same index at the same time; the spec knows no lock.
 _TRIES = 5
+_MOST_PAGES = 100
+_NEXT = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next\b')
+
+Entry = dict[str, object]
+"""A descriptor with an `artifactType`, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +91,50 @@ def attach(client: Client, repository: Repository, artifact: Artifact) -> Descri
     return pushed
 
 
-def list_referrers(client: Client, repository: Repository, digest: str) -> list[dict[str, object]]:
-    """List the descriptors of what is attached to a subject, with their `artifactType`."""
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """Hold what a registry lists of an artifact."""
+
+    digest: str
+    artifact_type: str
+
+
+def list_referrers(client: Client, repository: Repository, digest: str) -> list[Referrer]:
+    """List what is attached to a subject.
+
+    Raises `RegistryError`, and `VerificationError` for a list that cannot be read.
+    """
+    entries = _ask(client, repository, digest)
+    if entries is None:
+        entries = _read_tag(client, repository, digest)
+    return [Referrer(str(entry["digest"]), str(entry.get("artifactType", ""))) for entry in entries]
+
+
+def _ask(client: Client, repository: Repository, digest: str) -> list[Entry] | None:
+    """Read all pages of the referrers API; none where the registry has none."""
     url = client.session.url(repository, f"referrers/{digest}")
-    scopes = (pull_scope(repository.name),)
-    request = Request("GET", url, {"Accept": INDEX})
-    answer = client.session.call(repository, request, scopes, "list referrers", _LACKING)
-    if answer is None:
-        return _read_tag(client, repository, digest)
-    return _entries(answer.body, f"{repository}: referrers of {digest}")
+    entries: list[Entry] = []
+    for _ in range(_MOST_PAGES):
+        request = Request("GET", url, {"Accept": INDEX})
+        scopes = (pull_scope(repository.name),)
+        answer = client.session.call(repository, request, scopes, "list referrers", _LACKING)
+        if answer is None:
+            return None
+        entries += _entries(answer.body, f"{repository}: referrers of {digest}")
+        following = _NEXT.search(answer.headers.get("link", ""))
+        if not following:
+            return entries
+        url = client.session.join(repository, url, following[1])
+    raise RegistryError(f"{repository}: lists referrers of {digest} without end; is this a registry?")
 
 
-def _list_by_tag(client: Client, repository: Repository, digest: str, entry: dict[str, object]) -> None:
-    for _ in range(_TRIES):
+def _list_by_tag(client: Client, repository: Repository, digest: str, entry: Entry) -> None:
+    for tries in range(_TRIES + 1):
         entries = _read_tag(client, repository, digest)
         if any(other.get("digest") == entry["digest"] for other in entries):
             return
+        if tries == _TRIES:
+            break
         document = {"schemaVersion": SCHEMA_VERSION, "mediaType": INDEX, "manifests": [*entries, entry]}
         client.put_manifest(repository, fallback_tag(digest), INDEX, to_json(document))
     raise RegistryError(
@@ -113,11 +148,15 @@ def fallback_tag(digest: str) -> str:
     return digest.replace(":", "-", 1)
 
 
-def _read_tag(client: Client, repository: Repository, digest: str) -> list[dict[str, object]]:
+def _read_tag(client: Client, repository: Repository, digest: str) -> list[Entry]:
     stored = client.find_manifest(repository, fallback_tag(digest))
     return _entries(stored.content, f"{repository}:{fallback_tag(digest)}") if stored else []
 
 
-def _entries(content: bytes, where: str) -> list[dict[str, object]]:
+def _entries(content: bytes, where: str) -> list[Entry]:
+    """Read the descriptors of a list, as they are: what is not ours goes back into it unchanged."""
     manifests = as_list(read_object(content, where).get("manifests"), f"{where}: manifests")
-    return [as_object(entry, f"{where}: manifests[{i}]") for i, entry in enumerate(manifests)]
+    entries = [as_object(entry, f"{where}: manifests[{i}]") for i, entry in enumerate(manifests)]
+    for entry in entries:
+        as_digest(entry.get("digest"), f"{where}: digest")
+    return entries

@@ -149,9 +149,9 @@ class Session:
         return answer
 
     def _settle(self, request: Request, where: str, receive: Receive | None) -> Answer:
-        """Send a request; the first to loopback finds out whether the registry has TLS."""
+        """Send a request; the first ones to loopback, from any thread, find out whether there is TLS."""
         if self._is_settled:
-            return self._transport.send(request, where, receive)
+            return self._transport.send(self._moved(request), where, receive)
         try:
             plain: Answer | None = self._transport.send(request, where, receive)
         except TransientError as error:
@@ -160,15 +160,13 @@ class Session:
         if plain and plain.status != _BAD_REQUEST:
             self._is_settled = True
             return plain
-        secure = f"https://{urlsplit(self._base).netloc}"
         try:
-            moved = replace(request, url=f"{secure}{request.url.removeprefix(self._base)}")
-            answer = self._transport.send(moved, where, receive)
+            answer = self._transport.send(_with_scheme(request, "https"), where, receive)
         except (PlainTextError, TransientError):
             if plain:
                 return plain
             raise failure from None
-        self._base, self._is_settled = secure, True
+        self._base, self._is_settled = f"https://{urlsplit(self._base).netloc}", True
         return answer
 
     def _moved(self, request: Request) -> Request:
@@ -176,7 +174,7 @@ class Session:
         parts, base = urlsplit(request.url), urlsplit(self._base)
         if parts.netloc != base.netloc:
             return request
-        return replace(request, url=urlunsplit((base.scheme, *parts[1:])))
+        return _with_scheme(request, base.scheme)
 
     def _fetch_token(self, request: Request, where: str) -> Answer:
         def act() -> Answer:
@@ -186,6 +184,10 @@ class Session:
             return answer
 
         return self.retry(act)
+
+
+def _with_scheme(request: Request, scheme: str) -> Request:
+    return replace(request, url=urlunsplit((scheme, *urlsplit(request.url)[1:])))
 
 
 def _authorised(request: Request, header: str) -> Request:

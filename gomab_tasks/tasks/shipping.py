@@ -20,7 +20,17 @@ from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.destinations.targets import Target, find_targets
 from gomab_tasks.errors import NotMeasurableError, SettingsError
-from gomab_tasks.output.built import Built, group_of, image_names, is_joined, reading, recorded, records_of
+from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.output.built import (
+    Built,
+    group_of,
+    image_names,
+    is_joined,
+    reading,
+    reading_records,
+    recorded,
+    records_of,
+)
 from gomab_tasks.output.checked import require_checked
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.project import Project
@@ -53,25 +63,32 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
         for image in joined.values():
             require_checked(project, image, given.revision(image.name))
             _require_ready(project, image, selection)
+        alone = {name: locks.enter_context(reading_records(project, apart[name])) for name in apart}
         pushed: list[Published] = []
         for target in targets:
             client = registries.client(target.destination.repository)
             if built := joined.get(target.image):
                 pushed.append(publish(project, client, target, built, _documents(project, built)))
             else:
-                pushed += _publish_apart(project, client, target, apart[target.image])
+                name = target.image
+                pushed += _publish_apart(project, client, target, apart[name], alone[name])
     result = PushResult(tuple(pushed))
     _tell_ci(project, result)
     return result
 
 
 def _publish_apart(
-    project: Project, client: Client, target: Target, records: Sequence[ImageRecord]
+    project: Project,
+    client: Client,
+    target: Target,
+    records: Sequence[ImageRecord],
+    images: Sequence[VerifiedImage],
 ) -> list[Published]:
     from gomab_tasks.delivery.collect import record_artifact
 
     return [
-        publish_platform(project, client, target, record, [record_artifact(record)]) for record in records
+        publish_platform(project, client, target, image, [record_artifact(record)])
+        for record, image in zip(records, images, strict=True)
     ]
 
 

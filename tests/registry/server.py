@@ -57,6 +57,7 @@ class State:
     basic: bool = False
     realm: str = ""
     has_referrers: bool = False
+    page_size: int = 100
     connections: list[socket.socket] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -296,7 +297,13 @@ class Exchange(BaseHTTPRequestHandler):
             for (place, key), (kind, content) in self.state.manifests.items()
             if place == name and (read := json.loads(content)).get("subject", {}).get("digest") == digest
         ]
-        self.send(200, json.dumps({"schemaVersion": 2, "manifests": found}).encode())
+        first = int(parse_qs(urlsplit(self.path).query).get("first", ["0"])[0])
+        following = first + self.state.page_size
+        page = f'</v2/{name}/referrers/{digest}?first={following}>; rel="next"'
+        headers = {"Link": page} if following < len(found) else {}
+        self.send(
+            200, json.dumps({"schemaVersion": 2, "manifests": found[first:following]}).encode(), **headers
+        )
 
 
 class _Nothing:

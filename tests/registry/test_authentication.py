@@ -7,7 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gomab_tasks.errors import RegistryError
-from gomab_tasks.registry.authentication import Challenge, read_challenges
+from gomab_tasks.registry.authentication import Authentication, Challenge, read_challenges
+from gomab_tasks.registry.credentials import Found
+from gomab_tasks.registry.message import Answer
 from gomab_tasks.registry.reference import Repository
 from tests.conftest import Made
 from tests.registry.conftest import Login, OpenClient, Push
@@ -135,11 +137,27 @@ def test_a_wrong_password_is_told(locked: State, pushed: Push, login: Login, *, 
     assert len(locked.log) <= 3
 
 
-@pytest.mark.usefixtures("locked")
-def test_a_missing_login_is_told(pushed: Push) -> None:
-    """With the command that makes one."""
-    with pytest.raises(RegistryError, match=r"asks for a login, and there is none for it .*docker login"):
+@pytest.mark.parametrize("basic", [True, False])
+def test_a_missing_login_is_told(locked: State, pushed: Push, *, basic: bool) -> None:
+    """In the registry's own words where it has any, with the command that makes one."""
+    locked.basic = basic
+    with pytest.raises(RegistryError) as caught:
         pushed()
+    said = "" if basic else " (UNAUTHORIZED: who are you?)"  # a HEAD has no body
+    assert str(caught.value) == (
+        f"{locked.address}/acme/api: asks for a login, and there is none for it{said}; "
+        f"log in: docker login {locked.address}"
+    )
+
+
+def test_without_a_login_nothing_is_secret() -> None:
+    """What a registry says stays readable after it was refused one."""
+    repository = Repository("ghcr.io", "acme/api")
+    authentication = Authentication(lambda _: Found(), lambda *_: pytest.fail("asks"), lambda _: False)
+    refused = Answer(401, {}, ('Basic realm="registry"',))
+    with pytest.raises(RegistryError):
+        authentication.renew(repository, (), "", refused)
+    assert authentication.redact("UNAUTHORIZED") == "UNAUTHORIZED"
 
 
 def test_an_entry_that_cannot_be_read_is_told(locked: State, pushed: Push, login: Login) -> None:
@@ -149,7 +167,7 @@ def test_an_entry_that_cannot_be_read_is_told(locked: State, pushed: Push, login
         pushed()
 
 
-@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://localhost/", "", "https://u:p@h/"])
+@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://localhost/"])
 def test_credentials_go_to_no_open_token_server(
     locked: State, pushed: Push, login: Login, realm: str
 ) -> None:
@@ -199,3 +217,14 @@ def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenCli
             assert client.find_digest(repository, "v1") is None
             assert client.has_blob(repository, "sha256:" + "0" * 64) is False
         assert foreign.authorizations == [("/v2/a/blobs/b", "")]
+
+
+@pytest.mark.parametrize("realm", ["", "https://u:p@h/", "token"])
+def test_a_token_server_without_an_address_is_told(
+    locked: State, pushed: Push, login: Login, realm: str
+) -> None:
+    """It is no question of encryption."""
+    login(locked.address)
+    locked.fail("HEAD", answering(401, WWW_Authenticate=f'Bearer realm="{realm}",service="x"'), times=100)
+    with pytest.raises(RegistryError, match="asks for a token, but names no address to get one from"):
+        pushed()

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from gomab_tasks.errors import RegistryError
-from gomab_tasks.oci.descriptor import INDEX, Descriptor, digest_of
+from gomab_tasks.errors import RegistryError, VerificationError
+from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.referrers import Artifact, attach, fallback_tag, list_referrers
 from tests.registry.conftest import OpenClient
+from tests.registry.faults import answering
 from tests.registry.server import Exchange, State
 
 SUBJECT = Descriptor(INDEX, digest_of(b"subject"), 7)
@@ -34,16 +35,18 @@ def test_the_manifest_is_one_of_artifacts() -> None:
     assert document["annotations"] == {"made-by": "gomab"}
 
 
-@pytest.mark.parametrize("has_referrers", [True, False])
-def test_artifacts_are_listed(strict: State, opened: OpenClient, *, has_referrers: bool) -> None:
-    """The fallback tag is written only where there is no API."""
-    strict.has_referrers = has_referrers
+@pytest.mark.parametrize(("has_referrers", "page_size"), [(True, 100), (True, 1), (False, 100)])
+def test_artifacts_are_listed(
+    strict: State, opened: OpenClient, *, has_referrers: bool, page_size: int
+) -> None:
+    """All pages of them; the fallback tag is written only where there is no API."""
+    strict.has_referrers, strict.page_size = has_referrers, page_size
     repository = Repository(strict.address, "acme/api")
     with opened(strict.address) as client:
         first, second = (attach(client, repository, artifact(content)) for content in (b"1", b"2"))
         found = list_referrers(client, repository, SUBJECT.digest)
-        assert [entry["digest"] for entry in found] == [first.digest, second.digest]
-        assert {entry["artifactType"] for entry in found} == {"application/spdx+json"}
+        assert [entry.digest for entry in found] == [first.digest, second.digest]
+        assert {entry.artifact_type for entry in found} == {"application/spdx+json"}
     assert ("acme/api", fallback_tag(SUBJECT.digest)) not in strict.tags or not has_referrers
 
 
@@ -72,3 +75,19 @@ def test_an_entry_that_another_run_overwrote_is_written_again(strict: State, ope
         strict.fail(f"PUT .*/manifests/{fallback_tag(SUBJECT.digest)}", lose, times=100)
         with pytest.raises(RegistryError, match=r"others keep changing it.* run it again"):
             attach(client, repository, artifact(b"2"))
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [('</v2/acme/api/referrers/x>; rel="next"', "without end"), ("", "digest: is 'x'; expected 'sha256:'")],
+)
+def test_lists_that_cannot_be_are_told(strict: State, opened: OpenClient, link: str, message: str) -> None:
+    """Pages that lead in a circle, and entries that are none."""
+    manifests = [] if link else [{"mediaType": MANIFEST, "digest": "x", "size": 1}]
+    body = json.dumps({"schemaVersion": 2, "manifests": manifests}).encode()
+    strict.fail("GET .*/referrers/", answering(200, body, **({"Link": link} if link else {})), times=1000)
+    with (
+        opened(strict.address) as client,
+        pytest.raises((RegistryError, VerificationError), match=message),
+    ):
+        list_referrers(client, Repository(strict.address, "acme/api"), SUBJECT.digest)

@@ -97,3 +97,11 @@ def test_retry_after_may_be_a_date_to_come() -> None:
     error = refusal(Answer(429, {"retry-after": date}), "ghcr.io/a", "push")
     assert isinstance(error, TransientError)
     assert error.wait_seconds == pytest.approx(3600, abs=60)
+
+
+def test_a_limit_of_requests_is_no_full_disk() -> None:
+    """Some registries call it a quota."""
+    body = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"Quota exceeded for quota metric Requests"}]}'
+    error = refusal(Answer(429, {"retry-after": "7"}, (), body), "gcr.io/a", "push")
+    assert isinstance(error, TransientError)
+    assert str(error).endswith("it asks for fewer requests: wait and run it again")

@@ -1,0 +1,115 @@
+"""What a registry gives for a join is trusted no further than it can be checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gomab_tasks.delivery.collect import RECORD_TYPE, record_artifact
+from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, digest_of
+from gomab_tasks.output.record import read_records
+from gomab_tasks.process import Processes
+from gomab_tasks.project import open_project
+from gomab_tasks.registry.client import Client, open_client
+from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.referrers import Artifact, attach
+from gomab_tasks.tasks.delivery import push
+from gomab_tasks.tasks.images import image, images
+from tests.registry.server import State, serving
+
+Module = Callable[[str], Path]
+
+
+@dataclass
+class Place:
+    """Hold a registry with a platform of `hello`, pushed by digest, and what talks to it."""
+
+    root: Path
+    client: Client
+    repository: Repository
+    record: Artifact
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}@{self.record.subject.digest}"
+
+    def attach(self, **changes: Any) -> None:
+        """Attach another record, which the registry then lists last."""
+        content = json.dumps(json.loads(self.record.content) | changes).encode()
+        attach(self.client, self.repository, replace(self.record, content=content))
+
+    def refusal(self, settings: dict[str, Any] | None = None) -> str:
+        """Give what a join says of the platform."""
+        with pytest.raises(VerificationError) as caught:
+            images(open_project(self.root, settings=settings), join=True, digest=(self.reference,))
+        return str(caught.value)
+
+
+@pytest.fixture
+def place(module: Module) -> Iterator[Place]:
+    root = module("hello")
+    project = open_project(root)
+    image(project, arch=("amd64",))
+    with serving() as state:
+        repository = Repository(state.address, "acme/hello")
+        push(project, repository=str(repository), arch=("amd64",))
+        ((_, record),) = read_records(project.out, "hello")
+        processes = Processes(project.environment, str)
+        with open_client(state.address, processes, pytest.fail) as client:
+            yield Place(root, client, repository, record_artifact(record))
+
+
+@pytest.mark.parametrize("name", ["../../../elsewhere", "/elsewhere", "", "a/b", "."])
+def test_a_record_names_no_folder(place: Place, name: str) -> None:
+    """Its image is part of paths."""
+    place.attach(image=name)
+    assert f"is damaged (image '{name}' is no name for an image" in place.refusal()
+
+
+def test_a_record_is_of_an_image_of_the_table(place: Place) -> None:
+    """Another one would be joined beside those that are wanted."""
+    place.attach(image="other")
+    settings = {"images": {"hello": {"main": "."}}}
+    assert place.refusal(settings).endswith(
+        "is of an image 'other', but the table names hello; give digests of these"
+    )
+
+
+def test_an_artifact_without_a_document_is_no_record(place: Place) -> None:
+    """Whatever its type says."""
+    whole = json.loads(place.record.manifest())
+    content = json.dumps(whole | {"layers": []}).encode()
+    place.client.put_manifest(place.repository, digest_of(content), MANIFEST, content)
+    listing = place.record.subject.digest.replace(":", "-")
+    stored = place.client.find_manifest(place.repository, listing)
+    assert stored
+    entry = Descriptor(MANIFEST, digest_of(content), len(content)).to_dict() | {"artifactType": RECORD_TYPE}
+    document = json.loads(stored.content)
+    listed = json.dumps(document | {"manifests": [*document["manifests"], entry]}).encode()
+    place.client.put_manifest(place.repository, listing, stored.media_type, listed)
+    assert "is no record of gomab: it has 0 layers instead of one" in place.refusal()
+
+
+def test_platforms_are_checked_before_any_is_sent(module: Module) -> None:
+    """A damaged second platform keeps the first one at home."""
+    root = module("hello")
+    project = open_project(root)
+    made = image(project).images
+    layout = project.out / "images/hello/blobs/sha256"
+    manifest = json.loads((layout / made[1].digest.removeprefix("sha256:")).read_bytes())
+    damaged = layout / manifest["config"]["digest"].removeprefix("sha256:")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b" ")
+    with serving() as state:
+        with pytest.raises(VerificationError):
+            push(project, repository=f"{state.address}/acme/hello", arch=("all",))
+        assert _requests(state) == []
+
+
+def _requests(state: State) -> list[str]:
+    return list(state.log)
