@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -125,7 +125,12 @@ class Client:
             raise self.session.refusal(repository, answer, f"read the blob {digest}")
 
     def send_blob(
-        self, repository: Repository, digest: str, body: bytes | Upload, mounts: Collection[str] = ()
+        self,
+        repository: Repository,
+        digest: str,
+        body: bytes | Upload,
+        mounts: Collection[str] = (),
+        location: str = "",
     ) -> bool:
         """Store a blob, or have it mounted; tell whether its bytes were sent.
 
@@ -134,6 +139,7 @@ class Client:
 
         Args:
             mounts: names of repositories of this registry that may have the blob.
+            location: what `start_upload` gave, for the first try.
         """
         tries = 0
 
@@ -142,12 +148,18 @@ class Client:
             tries += 1
             if tries > 1 and self.has_blob(repository, digest):  # only the answer was lost
                 return True
-            location = self._start_upload(repository, digest, mounts)
-            if location:
-                self._put_blob(repository, digest, body, location)
-            return bool(location)
+            is_started = tries == 1 and location
+            address = location if is_started else self.start_upload(repository, digest, mounts)
+            if address:
+                self._put_blob(repository, digest, body, address)
+            return bool(address)
 
         return self.session.retry(act)
+
+    def cancel_upload(self, repository: Repository, location: str) -> None:
+        """Have the registry forget an upload that nothing was sent to; it would in time by itself."""
+        with suppress(RegistryError):
+            self.session.exchange(repository, Request("DELETE", location), (push_scope(repository.name),))
 
     def _put_blob(self, repository: Repository, digest: str, body: bytes | Upload, location: str) -> None:
         separator = "&" if urlsplit(location).query else "?"
@@ -159,8 +171,8 @@ class Client:
             raise self.session.refusal(repository, answer, f"store the blob {digest}")
         _check_digest(repository, f"the blob {digest}", digest, answer.digest)
 
-    def _start_upload(self, repository: Repository, digest: str, mounts: Collection[str]) -> str:
-        """Give the address to send a blob to; empty where it could be mounted."""
+    def start_upload(self, repository: Repository, digest: str, mounts: Collection[str]) -> str:
+        """Give the address to send a blob to; empty where it could be mounted. Tries once."""
         for source in mounts:
             answer = self._mount(repository, digest, source)
             if answer and answer.status == _CREATED:

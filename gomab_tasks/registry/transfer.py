@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -66,8 +67,9 @@ class Destination:
         mounts: names of repositories of the same registry that may have blobs of the image.
         immutable_tags: patterns (fnmatch) of tags that must never move.
         artifacts: what is attached before a tag is set, such as bills of materials.
-        is_new: the image was hardly sent there before: all is looked for at once, which
-            takes a round trip less where it is not there, and more requests where it is.
+        is_new: the image was hardly sent there before: all is looked for at once, and uploads
+            are started meanwhile, which takes two round trips less where it is not there, and
+            more requests where it is.
     """
 
     repository: Repository
@@ -128,12 +130,14 @@ class _Push:
         self._repository = destination.repository
         self._meter = Meter(running)
         self._failed = threading.Event()
+        self._started: dict[str, str] = {}
 
     def run(self) -> Pushed:
         root = self._content.root
         is_there, missing, moving = self._look()
         self._meter.total = sum(blob.size for blob in missing)
-        sent = self._side_by_side([partial(self._send, blob) for blob in missing])
+        sends: list[Callable[[], bool]] = [partial(self._send, blob) for blob in missing]
+        sent = self._side_by_side([*sends, *self._cancels(missing)])[: len(sends)]
         if not is_there:
             self._side_by_side([partial(self._put, m, m.digest) for m in self._content.manifests])
         self._side_by_side([partial(self._attach, subject) for subject in self._subjects()])
@@ -153,26 +157,49 @@ class _Push:
         """Find whether the root is there, which blobs are missing and which tags must move."""
         root, tags, blobs = self._content.root.digest, self._destination.tags, self._content.blobs
         if self._destination.is_new:
-            there = self._find([root, *tags], blobs)
+            there = self._find([root, *tags], blobs, [partial(self._start, blob) for blob in blobs])
         else:
-            self._client.warm(self._repository)
             there = self._find([root], ())
             there |= self._find(tags, () if there else blobs)
         moving = [tag for tag in tags if self._must_move(tag, there.get(tag))]
-        missing = [] if root in there else [blob for blob in blobs if blob.digest not in there]
+        # What was mounted meanwhile may have been found for that reason.
+        mounted = {digest for digest, location in self._started.items() if not location}
+        lacking = [blob for blob in blobs if blob.digest not in there or blob.digest in mounted]
+        missing = [] if root in there else lacking
         return root in there, missing, moving
 
-    def _find(self, targets: Sequence[str], blobs: Sequence[Descriptor]) -> dict[str, str]:
+    def _find(
+        self,
+        targets: Sequence[str],
+        blobs: Sequence[Descriptor],
+        meanwhile: Sequence[Callable[[], None]] = (),
+    ) -> dict[str, str]:
         """Look for manifests by tag or digest and for blobs, all at once; give the digests of those there."""
         names = [*targets, *(blob.digest for blob in blobs)]
         find = partial(self._client.find_digest, self._repository)
-        digests = self._side_by_side(
-            [*(partial(find, target) for target in targets), *(partial(self._find_blob, b) for b in blobs)]
-        )
-        return {name: digest for name, digest in zip(names, digests, strict=True) if digest}
+        looks: list[Callable[[], str | None]] = [partial(find, target) for target in targets]
+        looks += [partial(self._find_blob, blob) for blob in blobs]
+        digests = self._side_by_side([*looks, *meanwhile])
+        return {name: digest for name, digest in zip(names, digests, strict=False) if digest}
 
     def _find_blob(self, blob: Descriptor) -> str | None:
         return blob.digest if self._client.has_blob(self._repository, blob.digest) else None
+
+    def _start(self, blob: Descriptor) -> None:
+        """Start an upload before it is known to be needed; why it cannot be is told when it is."""
+        with suppress(RegistryError):
+            self._started[blob.digest] = self._client.start_upload(
+                self._repository, blob.digest, self._destination.mounts
+            )
+
+    def _cancels(self, missing: Sequence[Descriptor]) -> list[Callable[[], bool]]:
+        needed = {blob.digest for blob in missing}
+        needless = [where for digest, where in self._started.items() if where and digest not in needed]
+        return [partial(self._cancel, where) for where in needless]
+
+    def _cancel(self, location: str) -> bool:
+        self._client.cancel_upload(self._repository, location)
+        return False
 
     def _must_move(self, tag: str, digest: str | None) -> bool:
         if digest and digest != self._content.root.digest and self._destination.is_immutable(tag):
@@ -192,9 +219,15 @@ class _Push:
                 attach(self._client, self._repository, artifact)
 
     def _send(self, blob: Descriptor) -> bool:
+        """Send a blob that is missing, unless it was mounted; tell whether it was sent."""
+        location = self._started.get(blob.digest)
+        if location == "":
+            return False
         path = self._content.layout.blob_path(blob.digest)
         body = Upload(path, blob.size, partial(self._meter.note, blob.digest))
-        return self._client.send_blob(self._repository, blob.digest, body, self._destination.mounts)
+        return self._client.send_blob(
+            self._repository, blob.digest, body, self._destination.mounts, location or ""
+        )
 
     def _put(self, document: Descriptor, target: str) -> None:
         content = self._content.layout.read_blob(document)

@@ -35,10 +35,11 @@ Receive = Callable[[Answer, Iterator[bytes]], None]
 
 # Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
 LARGEST_DOCUMENT = 4 << 20
-# An image of two platforms has 6 blobs; with its root and a tag all are looked for in one round trip.
-WORKERS = 8
+# An image of two platforms has 6 blobs; with its root and a tag all are looked for, and uploads started, in
+# one round trip.
+WORKERS = 16
 # Several images may be pushed at once, and urllib3 warns when it discards connections.
-_KEPT = 16 * WORKERS
+_KEPT = 8 * WORKERS
 _PIECE = 256 << 10
 # Its debug lines show whole addresses, and those of uploads are as good as a
 # login; Nox lets everything through that anybody logs.

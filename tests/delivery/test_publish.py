@@ -183,14 +183,14 @@ def test_what_was_sent_before_is_asked_for_first(module: Module) -> None:
         return [line.split()[0] for line in strict.log]
 
     with serving() as strict:
-        assert log()[:7] == ["HEAD"] * 7
+        assert sorted(log()[:12]) == ["HEAD"] * 7 + ["POST"] * 5
         assert log() == ["HEAD"] * 2
         strict.manifests.clear()
         strict.blobs.clear()
         strict.tags.clear()
         assert log().count("PUT") == 5 + 3
         images(open_project(root, settings={"image": {"args": ["other"]}}))
-        assert log()[:7] == ["HEAD"] * 7
+        assert log().count("POST") == 5
 
 
 def test_missing_values_name_the_cure(module: Module) -> None:

@@ -101,7 +101,7 @@ class Exchange(BaseHTTPRequestHandler):
         elif self._may():
             self._route()
 
-    do_GET = do_HEAD = do_POST = do_PUT = serve  # noqa: N815 - the base's names
+    do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = serve  # noqa: N815 - the base's names
 
     def _is_met(self, fault: Fault) -> bool:
         return bool(re.match(fault.requests, f"{self.command} {self.path}"))
@@ -158,7 +158,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def _needed(self) -> list[str]:
         name = re.sub(r"^/v2/|/(manifests|blobs|referrers)/.*", "", urlsplit(self.path).path)
-        writes = self.command in {"PUT", "POST"}
+        writes = self.command in {"DELETE", "PUT", "POST"}
         source = parse_qs(urlsplit(self.path).query).get("from", [])
         return [f"{name}:{'push' if writes else 'pull'}", *(f"{other}:pull" for other in source)]
 
@@ -202,6 +202,7 @@ class Exchange(BaseHTTPRequestHandler):
             ("GET", "blobs"): self._blob,
             ("POST", "blobs/uploads"): self._start,
             ("PUT", "blobs/uploads"): self._finish,
+            ("DELETE", "blobs/uploads"): self._forget,
             ("GET", "referrers"): self._referrers,
         }.get((self.command, kind))
         if serve:
@@ -270,6 +271,10 @@ class Exchange(BaseHTTPRequestHandler):
             upload = secrets.token_hex(8)
             self.state.uploads.add(upload)
             self.send(202, Location=f"/v2/{name}/blobs/uploads/{upload}?state=a%2Fb")
+
+    def _forget(self, _name: str, upload: str) -> None:
+        self.state.uploads.discard(upload)
+        self.send(204)
 
     def _finish(self, name: str, upload: str) -> None:
         query = parse_qs(urlsplit(self.path).query)

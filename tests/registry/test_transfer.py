@@ -14,7 +14,7 @@ from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from tests.conftest import AMD64, Made
 from tests.registry.conftest import OpenClient, Push
-from tests.registry.faults import answering
+from tests.registry.faults import answering, refusing
 from tests.registry.server import State
 
 
@@ -67,13 +67,36 @@ def test_a_repeated_push_asks_two_things(strict: State, pushed: Push) -> None:
 
 
 def test_what_is_new_is_looked_for_all_at_once(strict: State, pushed: Push) -> None:
-    """The index, the tag and the blobs in one round trip; and what was there after all is not sent."""
+    """The index, the tag and the blobs in one round trip, while uploads are started."""
+    assert pushed(is_new=True).sent_blobs == 5
+    methods = [line.split()[0] for line in strict.log]
+    assert sorted(methods[:12]) == ["HEAD"] * (1 + 1 + 5) + ["POST"] * 5
+    assert methods[12:] == ["PUT"] * (5 + 2 + 1)
+
+
+def test_uploads_that_were_started_for_nothing_are_cancelled(strict: State, pushed: Push) -> None:
+    """What was there after all is not sent, and leaves nothing at the registry."""
     pushed(is_new=True)
-    assert len(strict.log) == (1 + 1 + 5) + 5 + 5 + 2 + 1
     strict.log.clear()
     result = pushed(is_new=True)
-    assert [line.split()[0] for line in strict.log] == ["HEAD"] * (1 + 1 + 5)
+    assert [line.split()[0] for line in strict.log][12:] == ["DELETE"] * 5
+    assert strict.uploads == set()
     assert (result.moved, result.sent_blobs) == ((), 0)
+
+
+def test_an_upload_that_could_not_be_started_early_is_started_again(strict: State, pushed: Push) -> None:
+    """It is told only where it is needed: who may only read can push again what is there."""
+    strict.fail("POST", answering(503), times=5)
+    assert pushed(is_new=True).sent_blobs == 5
+    strict.fail("POST", refusing(403, "DENIED"), times=100)
+    assert pushed(is_new=True).sent_blobs == 0
+
+
+def test_what_is_mounted_early_is_not_sent(pushed: Push) -> None:
+    """It counts as mounted, though it may be found there right afterwards."""
+    pushed()
+    result = pushed(name="acme/other", mounts=("acme/api",), is_new=True)
+    assert (result.sent_blobs, result.mounted_blobs) == (0, 5)
 
 
 def test_a_new_tag_of_what_is_there_is_one_request_more(strict: State, pushed: Push, made: Made) -> None:
