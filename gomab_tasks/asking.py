@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections.abc import Callable
@@ -9,6 +10,14 @@ from collections.abc import Callable
 from gomab_tasks.progress.text import LineWriter, printable_lines
 
 _WAKE_SECONDS = 0.1
+
+
+def terminal_columns() -> int:
+    """Give how many columns the terminal behind stderr has; 0 without one."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        return 0
 
 
 def ask(check: Callable[[], None], question: str) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gomab_tasks.adoption.access import carry_access
 from gomab_tasks.adoption.copies import Contents
 from gomab_tasks.adoption.findings import Findings, Path, Value
 from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
@@ -13,6 +14,7 @@ from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_
 from gomab_tasks.adoption.recipe import Recipe, Stage
 from gomab_tasks.adoption.runs import is_idle, is_installing
 from gomab_tasks.adoption.starting import carry_start
+from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.golang.module import MainPackage
 
 Keys = dict[Path, Value]
@@ -48,7 +50,18 @@ def carry_over(recipe: Recipe, ground: Ground) -> tuple[list[Target], list[str]]
                 others.append(f"{recipe.at(stage.line)}: stage {stage.name} starts {target.name} too")
             else:
                 targets.append(target)
+    others += [recipe.at(stage.line) + text for stage, text in _passed_over(recipe)]
     return targets[::-1], others  # in the order of the file
+
+
+def _passed_over(recipe: Recipe) -> Iterator[tuple[Stage, str]]:
+    """Find stages that start something, and get no image since another is built upon them."""
+    for stage in recipe.stages:
+        starts = any(step.instruction.name in ("CMD", "ENTRYPOINT") for step in stage.steps)
+        above = next((other for other in recipe.stages if other.parent is stage), None)
+        if above and starts:
+            name = f"stage {above.name}" if above.name else f"the stage of line {above.line}"
+            yield stage, f": stage {stage.name} gets no image of its own, since {name} is built upon it"
 
 
 def table_keys(targets: Sequence[Target], ground: Ground) -> Keys:
@@ -80,15 +93,18 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
     carry_image(contents)
     mains = carry_start(contents)
     used = list(_used(stage, recipe))
+    if mains:
+        carry_access((step for one in used for step in one.all_steps()), contents.findings)
     for build in (build for one in used for build in builds_of(one)):
         if set(mains) & set(mains_of(build, ground)):
             carry_flags(build, contents.findings)
     for one in used[1:]:
         _say_commands(one, contents.findings)
-    if mains and not contents.has_base and ("image", "user") not in contents.findings.keys:
+    has_user = any(step.instruction.name == "USER" for step in stage.all_steps())
+    if mains and not contents.has_base and not has_user:
         contents.findings.say(
             stage.line,
-            'without USER it ran as root; gomab runs it as 65532:65532 (image.user = "0:0" keeps root)',
+            f'without USER it ran as root; gomab runs it as {DEFAULT_USER} (image.user = "0:0" keeps root)',
         )
     return Target(mains, contents.findings)
 
@@ -122,7 +138,11 @@ def _say_commands(stage: Stage, findings: Findings) -> None:
 def _shared(all_keys: Sequence[Keys]) -> Keys:
     """Take what every image has, and that an image of its own table can have from above."""
     first, *others = all_keys or [{}]
-    return {path: value for path, value in first.items() if all(keys.get(path) == value for keys in others)}
+    same = {path: value for path, value in first.items() if all(keys.get(path) == value for keys in others)}
+    # The Dockerfile is one for all images.
+    return same | {
+        path: value for keys in all_keys for path, value in keys.items() if path[0] == "dockerfile"
+    }
 
 
 def _own(target: Target, shared: Keys, ground: Ground) -> Iterable[tuple[Path, Value]]:

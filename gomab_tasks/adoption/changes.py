@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,18 +15,27 @@ from gomab_tasks import files
 from gomab_tasks.adoption.carryover import Keys, Target, carry_over, table_keys
 from gomab_tasks.adoption.programs import Ground
 from gomab_tasks.adoption.recipe import read_recipe
-from gomab_tasks.adoption.search import find_dockerfiles, find_module
+from gomab_tasks.adoption.search import find_dockerfiles, find_module, why_unread
 from gomab_tasks.adoption.syntax import read_source
 from gomab_tasks.adoption.table import write_table
-from gomab_tasks.adoption.taskfiles import NEW_NOXFILE, extend_noxfile, extend_tasks
+from gomab_tasks.adoption.taskfiles import (
+    INVOKE_IMPORT,
+    NEW_NOXFILE,
+    PACKAGE,
+    PACKAGE_LINES,
+    extend_noxfile,
+    extend_tasks,
+    names_package,
+)
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import read_facts
 from gomab_tasks.project import Project
+from gomab_tasks.settings import FILE
 from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.settings.tables import ROOT
 
-TABLE_FILE = "pyproject.toml"
 _MODE = 0o644
+_LEAST_COLUMNS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +61,14 @@ class Adoption:
     changes: tuple[Change, ...]
     remarks: tuple[str, ...]
 
-    def text(self) -> str:
-        """Show every difference, then the remarks."""
-        return "\n\n".join(
-            filter(None, [*(change.diff() for change in self.changes), "\n".join(self.remarks)])
-        )
+    def text(self, columns: int = 0) -> str:
+        """Show every difference, then the remarks.
+
+        Args:
+            columns: where remarks are wrapped, between words; 0 for nowhere.
+        """
+        remarks = (_wrapped(remark, columns) if columns else remark for remark in self.remarks)
+        return "\n\n".join(filter(None, [*(change.diff() for change in self.changes), "\n".join(remarks)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class InitResult:
     def text(self) -> str:
         """Give one line."""
         if not self.files:
-            return f"nothing to change: {TABLE_FILE} has its table, the task files have their lines"
+            return f"nothing to change: {FILE} has its table, the task files have their lines"
         if not self.written:
             return "nothing is written"
         names = ", ".join(file.path for file in self.files)
@@ -99,8 +112,12 @@ def find_adoption(project: Project, tasks: Collection[str]) -> Adoption:
     Raises `SettingsError` for files that cannot be read, with the line.
     """
     keys, remarks = ({}, []) if _has_table(project.root) else _find_keys(project)
-    changes = [*_table_change(project.root, keys), *_task_changes(project.root, tasks)]
-    return Adoption(tuple(change for change in changes if change.after != change.before), tuple(remarks))
+    changes = [
+        change
+        for change in (*_table_change(project.root, keys), *_task_changes(project.root, tasks))
+        if change.after != change.before
+    ]
+    return Adoption(tuple(changes), (*remarks, *_installing(changes), *_by_hand(project.root)))
 
 
 def write_adoption(adoption: Adoption) -> None:
@@ -109,11 +126,21 @@ def write_adoption(adoption: Adoption) -> None:
         for change in adoption.changes:
             path = change.path.resolve()  # a link stays one
             mode = path.stat().st_mode & 0o7777 if path.exists() else _MODE
-            stack.enter_context(files.replacing(path, mode)).write(change.after)
+            file = stack.enter_context(files.replacing(path, mode))
+            file.write(change.after)
+            file.flush()  # a full disk says so now, before any file has its name
+
+
+def _wrapped(remark: str, columns: int) -> str:
+    # The last column stays free: some terminals wrap there.
+    width = max(columns - 1, _LEAST_COLUMNS)
+    return textwrap.fill(
+        remark, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _has_table(root: Path) -> bool:
-    tool = tomli.loads(_text(root / TABLE_FILE)).get("tool", {})
+    tool = tomli.loads(_text(root / FILE)).get("tool", {})
     return isinstance(tool, dict) and "gomab" in tool
 
 
@@ -127,6 +154,9 @@ def _find_keys(project: Project) -> tuple[Keys, list[str]]:
     targets: list[Target] = []
     remarks: list[str] = []
     for path in find_dockerfiles(project.root, [main.folder for main in mains]):
+        if reason := why_unread(path):
+            remarks.append(f"{project.shown(path)}: {reason}")
+            continue
         ground = Ground(project.root, path.parent, project.module, mains)
         source = read_source(project.shown(path), path.read_bytes())
         found, others = carry_over(read_recipe(source), ground)
@@ -158,7 +188,7 @@ def _left(targets: Sequence[Target], ground: Ground) -> Iterator[str]:
 
 
 def _table_change(root: Path, keys: Keys) -> Iterator[Change]:
-    path = root / TABLE_FILE
+    path = root / FILE
     if _has_table(root):
         return
     before = path.read_bytes() if path.exists() else b""
@@ -166,7 +196,7 @@ def _table_change(root: Path, keys: Keys) -> Iterator[Change]:
     table = write_table(keys).encode().replace(b"\n", line_end)
     gap = line_end if before and not before.endswith(b"\n") else b""
     gap += line_end if before.strip() else b""
-    yield Change(path, TABLE_FILE, before, _checked(before, before + gap + table))
+    yield Change(path, FILE, before, _checked(before, before + gap + table))
 
 
 def _checked(before: bytes, after: bytes) -> bytes:
@@ -176,7 +206,7 @@ def _checked(before: bytes, after: bytes) -> bytes:
         new = tomli.loads(after.decode())
     except tomli.TOMLDecodeError as error:
         raise SettingsError(
-            f"{TABLE_FILE}: [tool.gomab] cannot be added below what is there ({error.msg}); "
+            f"{FILE}: [tool.gomab] cannot be added below what is there ({error.msg}); "
             "write [tool] as tables of its own"
         ) from None
     tool = new["tool"]
@@ -207,6 +237,21 @@ def _task_changes(root: Path, tasks: Collection[str]) -> Iterator[Change]:
         yield Change(own, own.name, content, extend_tasks(content))
     if not noxfile.exists() and not own.exists():
         yield Change(noxfile, noxfile.name, b"", NEW_NOXFILE.encode())
+
+
+def _installing(changes: Sequence[Change]) -> Iterator[str]:
+    """Say where gomab must be installed now, since the task file itself does not name it."""
+    for change in changes:
+        if change.name != FILE and not names_package(change.after):
+            yield f"{change.name}: imports {PACKAGE} now: install it wherever the file runs, in CI too"
+
+
+def _by_hand(root: Path) -> Iterator[str]:
+    """Say what a package of Invoke tasks lacks: which of its modules makes the namespace is not known."""
+    package = Path("tasks", "__init__.py")
+    text = _text(root / package)
+    if INVOKE_IMPORT.search(text) and "gomab_tasks" not in text:
+        yield f"{package}: a package is not changed; add by hand: {'; '.join(PACKAGE_LINES)}"
 
 
 def _text(path: Path) -> str:

@@ -8,17 +8,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gomab_tasks.adoption.context import ignored_patterns
+from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
 from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
 from gomab_tasks.adoption.recipe import Recipe, Stage, Step
 from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.settings import SCRATCH
 
 _CERTIFICATES = ("/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
 _ZONES = ("/usr/share/zoneinfo", "/usr/local/go/lib/time", "/etc/localtime")
+_LEFT_TO_BASE = {
+    "ca-certificates": ("certificates", "TLS fails; scratch gets them (image.ca-certificates)"),
+    "timezones": ("time zones", "time.LoadLocation fails; scratch gets them (image.timezones)"),
+}
 # Every image on scratch has them from gomab.
 _MADE_ANYWAY = ("/etc/passwd", "/etc/group", "/tmp")  # noqa: S108 - a path in an image
 _SOURCES = "the project's sources: name what the program reads in image.files"
+_WHOLE = "the whole project is copied: name what the program reads in image.files"
 _WILDCARDS = frozenset("*?[")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _PLAIN_MODES = frozenset({"", "0644", "644", "0755", "755", "+x", "a+x", "u+x", "0555", "555", "0444", "444"})
@@ -31,6 +37,7 @@ class Contents:
     Attributes:
         programs: by path in the Dockerfile's image.
         strangers: paths that other stages gave and nobody knows, and what was remarked.
+        packages: names of those that were installed, which gomab does not.
         users: names that commands made, and the numbers they have.
     """
 
@@ -41,6 +48,7 @@ class Contents:
     programs: dict[str, MainPackage] = field(default_factory=dict)
     files: list[dict[str, str]] = field(default_factory=list)
     strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -70,9 +78,25 @@ def carry_copy(step: Step, contents: Contents) -> None:
     origin = step.instruction.flag("from")
     for source in copy.sources:
         if origin:
-            _copy_from(origin, source, (copy, step), contents)
+            _copy_from(origin, source, copy, contents)
         else:
-            _copy_context(source, (copy, step), contents)
+            _copy_context(source, copy, contents)
+
+
+def say_left_out(step: Step, contents: Contents) -> None:
+    """Say what a stage that compiles copies besides: its files stay in the image, gomab takes none."""
+    left: list[str] = []
+    for source in read_copy(step, contents.escape).sources:
+        for path in _matching(source, contents.ground) if "$" not in source else ():
+            if path == ".":
+                contents.findings.say(step.instruction.line, _WHOLE)
+            left += folders_without_go(contents.ground, contents.findings.name, path)
+    if left:
+        names = ", ".join(dict.fromkeys(left))
+        contents.findings.say(
+            step.instruction.line,
+            f"{names}: not in the image, unless image.files names what the program reads",
+        )
 
 
 def _say_flags(step: Step, findings: Findings) -> None:
@@ -89,12 +113,12 @@ def _say_flags(step: Step, findings: Findings) -> None:
         findings.say(step.instruction.line, f"--{name} has no key")
 
 
-def _copy_from(origin: str, source: str, what: tuple[Copy, Step], contents: Contents) -> None:
-    copy, step = what
+def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None:
+    step = copy.step
     stage = contents.recipe.find(origin)
     path = posixpath.normpath(posixpath.join("/", source))
     found = project_path(path, stage, contents.ground, contents.escape) if stage else ""
-    if stage and _copy_programs(path, stage, what, contents):
+    if stage and _copy_programs(path, stage, copy, contents):
         if found:
             contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
     elif _copy_known(path, step, contents):
@@ -111,9 +135,8 @@ def _copy_from(origin: str, source: str, what: tuple[Copy, Step], contents: Cont
         contents.strangers[_into(copy, path, contents)] = contents.findings.remarks[-1]
 
 
-def _copy_programs(path: str, stage: Stage, what: tuple[Copy, Step], contents: Contents) -> bool:
+def _copy_programs(path: str, stage: Stage, copy: Copy, contents: Contents) -> bool:
     """Note the programs that a COPY brings: the file itself, all in a folder, or by a pattern."""
-    copy, _ = what
     found = False
     for program in programs_of(stage, contents.ground):
         if program.path == path:
@@ -141,13 +164,15 @@ def _copy_known(path: str, step: Step, contents: Contents) -> bool:
 
 
 def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
-    """Keep a key that only images on scratch heed."""
-    contents.findings.keep(("image", key), value=True, line=step.instruction.line)
-    if contents.has_base:
-        contents.findings.say(
-            step.instruction.line,
-            f"image.{key} is for scratch alone; {contents.stage.root.base} has its own, or none",
-        )
+    """Keep a key that only images on scratch heed; on a base, say what is not there unless it has it."""
+    if not contents.has_base:
+        contents.findings.keep(("image", key), value=True, line=step.instruction.line)
+        return
+    what, failing = _LEFT_TO_BASE[key]
+    contents.findings.say(
+        step.instruction.line,
+        f"gomab adds no {what} to a base: unless {contents.stage.root.base} has them, {failing}",
+    )
 
 
 def _guess(path: str, contents: Contents) -> MainPackage | None:
@@ -156,9 +181,8 @@ def _guess(path: str, contents: Contents) -> MainPackage | None:
     return next((main for main in contents.ground.mains if main.name == name), None)
 
 
-def _copy_context(source: str, what: tuple[Copy, Step], contents: Contents) -> None:
-    copy, step = what
-    line, findings = step.instruction.line, contents.findings
+def _copy_context(source: str, copy: Copy, contents: Contents) -> None:
+    line, findings = copy.step.instruction.line, contents.findings
     main = _guess(source, contents)
     if main and not (contents.ground.root / source.lstrip("/")).is_dir():
         contents.programs[_into(copy, source, contents)] = main
@@ -166,16 +190,16 @@ def _copy_context(source: str, what: tuple[Copy, Step], contents: Contents) -> N
         findings.say(line, f"{source} is not known before the image is built")
     elif "://" in source or source.startswith("git@"):
         findings.say(line, f"{source} is fetched from elsewhere: keep it in the project for image.files")
-    elif step.instruction.name == "ADD" and source.endswith(_ARCHIVES):
+    elif copy.step.instruction.name == "ADD" and source.endswith(_ARCHIVES):
         findings.say(line, f"{source} would be unpacked: keep its files in the project for image.files")
     elif posixpath.normpath(source.lstrip("/") or ".") == ".":
-        findings.say(line, "the whole project is copied: name what the program reads in image.files")
+        findings.say(line, _WHOLE)
     else:
-        _copy_files(source, what, contents)
+        _copy_files(source, copy, contents)
 
 
-def _copy_files(source: str, what: tuple[Copy, Step], contents: Contents) -> None:
-    copy, step = what
+def _copy_files(source: str, copy: Copy, contents: Contents) -> None:
+    step = copy.step
     found = sorted(_matching(source, contents.ground))
     if not found:
         contents.findings.say(step.instruction.line, f"{source} is not in the project now")
@@ -213,7 +237,7 @@ def _folders(contents: Contents) -> set[str]:
     known |= {
         posixpath.dirname(path) for path in (*contents.programs, *(file["to"] for file in contents.files))
     }
-    if contents.stage.root.base != "scratch":
+    if contents.stage.root.base != SCRATCH:
         known |= {"/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/etc", "/opt", "/srv", "/var"}
     return known
 

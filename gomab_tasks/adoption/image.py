@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from gomab_tasks.adoption.copies import Contents, carry_copy
+from gomab_tasks.adoption.copies import Contents, carry_copy, say_left_out
 from gomab_tasks.adoption.properties import carry_property
 from gomab_tasks.adoption.runs import carry_run, made_users
+from gomab_tasks.settings import SCRATCH
 
-_SCRATCH = "scratch"
 _WITHOUT_SHELL = re.compile(r"(^|[/.])distroless[/.-]|chainguard/static|cgr\.dev/")
 
 
@@ -22,7 +22,9 @@ def carry_image(contents: Contents) -> None:
             carry_run(step, contents)
         elif step.instruction.name not in ("ADD", "COPY"):
             carry_property(step, contents)
-        elif not contents.is_compiling:  # what a stage copies to compile it is no file of the image
+        elif contents.is_compiling and not step.instruction.flag("from"):
+            say_left_out(step, contents)
+        else:
             carry_copy(step, contents)
 
 
@@ -31,7 +33,7 @@ def _carry_base(contents: Contents) -> None:
     platform = contents.stage.platform or root.platform
     if platform and "$" not in platform:
         findings.keep(("platforms",), [platform], contents.stage.line)
-    if root.base == _SCRATCH:
+    if root.base == SCRATCH:
         return
     if contents.is_compiling:
         findings.say(root.line, f"{root.base} compiles, and is no base: the image is made on scratch")

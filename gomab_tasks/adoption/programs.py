@@ -51,9 +51,11 @@ class Copy:
     """Hold what a COPY or ADD says: sources as written but expanded, and the absolute target.
 
     Attributes:
+        step: the instruction itself.
         is_folder: the target is written as a folder, so sources go into it.
     """
 
+    step: Step
     sources: tuple[str, ...]
     target: str
     is_folder: bool
@@ -74,7 +76,7 @@ def read_copy(step: Step, escape: str) -> Copy:
         words = tuple(_filled(word, step, escape) for word in split_words(step.instruction.text, escape))
     target = step.scope.path(words[-1])
     is_folder = words[-1].endswith("/") or posixpath.basename(words[-1]) == "." or len(words) > 2  # noqa: PLR2004 - more than source and target
-    return Copy(words[:-1], target, is_folder)
+    return Copy(step, words[:-1], target, is_folder)
 
 
 def commands_of(step: Step) -> list[Command]:

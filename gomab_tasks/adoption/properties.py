@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from gomab_tasks.adoption.copies import Contents
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_pairs, split_words
 from gomab_tasks.adoption.recipe import Step, braced
-from gomab_tasks.secrets import redactor
+from gomab_tasks.contents.rootfs import DEFAULT_USER, SCRATCH_USERS
+from gomab_tasks.secrets import is_secret_name, redactor
 
 
 def carry_property(step: Step, contents: Contents) -> None:
@@ -47,13 +49,15 @@ def _carry_signal(step: Step, contents: Contents) -> None:
 def _carry_user(step: Step, contents: Contents) -> None:
     text, line = _filled(step.instruction.text, step, contents), step.instruction.line
     name, _, group = text.partition(":")
-    is_known = all(part.isdecimal() or part in _USERS for part in (name, group) if part)
+    is_known = all(part.isdecimal() or part in SCRATCH_USERS for part in (name, group) if part)
     if contents.users.get(name):
         contents.findings.keep(("image", "user"), contents.users[name], line)
-    elif is_known or (contents.has_base and name not in contents.users):
+    elif is_known or (contents.has_base and name not in contents.users and "$" not in text):
         contents.findings.keep(("image", "user"), text, line)
     else:
-        contents.findings.say(line, f"USER {text} has no number here: set image.user to UID:GID")
+        if contents.has_base:  # on scratch it is the default
+            contents.findings.keep(("image", "user"), DEFAULT_USER, line)
+        contents.findings.say(line, f"USER {text} has no number here: image.user is {DEFAULT_USER}")
 
 
 def _say_health(step: Step, contents: Contents) -> None:
@@ -74,12 +78,18 @@ def _carry_env(step: Step, contents: Contents) -> None:
         except UnknownValueError as error:
             findings.say(line, f"ENV {name}: {error}")
             continue
-        if redactor({name: value})(value) != value:
+        if is_secret(name, value):
             findings.say(
                 line, f"ENV {name} looks like a secret, which an image cannot keep; give it to the container"
             )
         elif not contents.is_compiling or not name.startswith(("GO", "CGO_")):
             findings.keep(("image", "env", name), value, line)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Tell what nobody should read; the path of a secret is none, nor is an empty value."""
+    is_named = is_secret_name(name) and bool(value) and not _PATH.fullmatch(value)
+    return is_named or redactor({})(value) != value
 
 
 def _carry_labels(step: Step, contents: Contents) -> None:
@@ -99,8 +109,8 @@ def _filled(word: str, step: Step, contents: Contents) -> str:
         return word
 
 
-# Names that an image on scratch has.
-_USERS = frozenset({"root", "nobody", "nonroot"})
+# In lower case alone: base64 has slashes too.
+_PATH = re.compile(r"(/[a-z0-9_.-]+)+")
 _CARRIERS: Mapping[str, Callable[[Step, Contents], None]] = {
     "ENV": _carry_env,
     "EXPOSE": _carry_ports,

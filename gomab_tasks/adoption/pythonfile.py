@@ -51,11 +51,12 @@ class PythonFile:
 
     def imports_from(self, module: str) -> bool:
         """Tell whether it imports a module or anything of it, in whatever way."""
-        return any(
-            (isinstance(node, ast.ImportFrom) and node.module == module)
-            or (isinstance(node, ast.Import) and module in [alias.name for alias in node.names])
-            for node in ast.walk(self.tree)
-        )
+        return any(module in _imported_modules(node) for node in ast.walk(self.tree))
+
+    def aliases(self, name: str) -> set[str]:
+        """List what the file calls a name that it imports from anywhere."""
+        imports = (node for node in ast.walk(self.tree) if isinstance(node, ast.ImportFrom))
+        return {alias.asname or name for node in imports for alias in node.names if alias.name == name}
 
     @property
     def names(self) -> set[str]:
@@ -157,6 +158,16 @@ def _ending(file: PythonFile, number: int) -> int:
     *before, last = file.tree.body or [ast.Pass()]
     is_guard = isinstance(last, ast.If) and "__name__" in ast.dump(last.test)
     return (before[-1].end_lineno or 0) if is_guard and before else number
+
+
+def _imported_modules(node: ast.AST) -> list[str]:
+    """List what may be a module of an import: `from a import b` has `a` and perhaps `a.b`."""
+    match node:
+        case ast.Import():
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom(module=str(module), level=0):
+            return [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    return []
 
 
 def _bound(body: list[ast.stmt]) -> Iterator[str]:

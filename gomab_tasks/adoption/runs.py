@@ -61,6 +61,7 @@ def _carry_packages(command: Command, step: Step, contents: Contents) -> None:
         return
     for package in words[1:]:
         name = re.split("[=<>~]", package)[0]
+        contents.packages.add(name)
         if name in _INSTALLED:
             keep_for_scratch(_INSTALLED[name], step, contents)
         elif not contents.is_compiling:

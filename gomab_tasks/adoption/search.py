@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.settings import HEADING
 
 _FOLDERS = (".", "build", "build/package", "docker", "deploy")
 _NAMES = ("Dockerfile", "Containerfile")
@@ -15,13 +17,22 @@ _NO_MODULES = frozenset({"vendor", "testdata", "node_modules", "examples", "exam
 
 
 def find_dockerfiles(root: Path, mains: Sequence[Path]) -> list[Path]:
-    """List the Dockerfiles where people put them, the likeliest first.
+    """List the Dockerfiles where people put them, links that lead nowhere too, the likeliest first.
 
     Args:
         mains: the folders of main packages, which may have their own.
     """
     folders = dict.fromkeys([*(root / folder for folder in _FOLDERS), *mains])
     return [path for folder in folders for path in _in_folder(folder)]
+
+
+def why_unread(path: Path) -> str:
+    """Say why a Dockerfile is none to read; nothing if it is."""
+    if not path.exists():
+        return f"a link to what is not there: {path.readlink()}"
+    with path.open(encoding="utf-8", errors="replace") as file:
+        is_own = any(HEADING in line for line in islice(file, 3))
+    return "gomab wrote it, from a table that is not here; it is not read back" if is_own else ""
 
 
 def find_module(root: Path) -> str:
@@ -42,7 +53,7 @@ def find_module(root: Path) -> str:
 
 def _in_folder(folder: Path) -> Iterator[Path]:
     for name in _NAMES:
-        yield from (path for path in [folder / name] if path.is_file())
+        yield from (path for path in [folder / name] if _is_there(path))
     for pattern in (f"{name}.*" for name in _NAMES):
         yield from _readable(sorted(folder.glob(pattern)))
     for pattern in (f"*.{name}" for name in _NAMES):
@@ -50,7 +61,11 @@ def _in_folder(folder: Path) -> Iterator[Path]:
 
 
 def _readable(paths: list[Path]) -> Iterator[Path]:
-    yield from (path for path in paths if path.suffix not in _OTHERS and path.is_file())
+    yield from (path for path in paths if path.suffix not in _OTHERS and _is_there(path))
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def _module_files(root: Path) -> Iterator[Path]:

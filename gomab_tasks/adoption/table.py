@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from gomab_tasks.adoption.findings import Path, Value
 
 _HEADING = "# Every key has a default; these are the ones that differ. `gomab plan` shows what they make.\n"
-_SUBTABLES = frozenset({"go", "image", "images", "env", "labels", "variables"})
-_ORDER = ("module", "platforms", "go", "image", "images", "main", "base")
+_SUBTABLES = frozenset({"dockerfile", "go", "image", "images", "env", "labels", "variables"})
+_ORDER = ("module", "platforms", "go", "image", "images", "dockerfile", "main", "base")
 _WIDTH = 100
 _UNPINNED = "# Best with its digest as well: NAME:TAG@sha256:…"
 _PUBLIC = "# They can be read in the program: no place for secrets."

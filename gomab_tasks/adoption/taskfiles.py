@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-
-import tomli
+from itertools import chain, count
 
 from gomab_tasks.adoption.pythonfile import PythonFile, read_python, with_lines
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.script_block import BLOCK, dependencies_of, read_dependencies
 
 PACKAGE = "gomab-tasks"
 NEW_NOXFILE = '''\
@@ -28,8 +28,12 @@ register()
 if __name__ == "__main__":
     nox.main()
 '''
-# As PEP 723 has it.
-_SCRIPT = re.compile(r"(?m)^# /// script[ \t]*\r?$\n(?P<content>(^#(| .*)\r?$\n)+?)^# ///[ \t]*\r?$")
+INVOKE_IMPORT = re.compile(r"(?m)^[ \t]*(?:import|from)[ \t]+invoke\b")
+PACKAGE_LINES = (
+    "from gomab_tasks.invoke import collection",
+    'ns.add_collection(collection(root=Path(__file__).parents[1]), name="go")',
+)
+"""What the namespace of a package `tasks` needs."""
 _DEPENDENCIES = re.compile(
     r"(?ms)^# *dependencies *= *\[(?P<items>.*?)(?P<end>\r?\n# *)?\](?=[ \t]*(?:#[^\n]*)?\r?$)"
 )
@@ -48,8 +52,9 @@ def extend_noxfile(content: bytes, tasks: Collection[str]) -> bytes:
         return content
     needed = _Needed(file, [])
     register = needed.name("gomab_tasks.nox", "register")
-    prefix = 'prefix="go-"' if _sessions(file) & set(tasks) else ""
-    made = with_lines(file, needed.imports, [f"{register}({prefix})"])
+    prefix = _free_prefix(_sessions(file), tasks)
+    argument = f'prefix="{prefix}"' if prefix else ""
+    made = with_lines(file, needed.imports, [f"{register}({argument})"])
     return _with_dependency(made).encoded()
 
 
@@ -69,9 +74,14 @@ def extend_tasks(content: bytes) -> bytes:
         ending = [f"ns = {needed.name('invoke', 'Collection')}.from_module({module})"]
     root = f"{needed.name('pathlib', 'Path')}(__file__).parent"
     collection = needed.name("gomab_tasks.invoke", "collection")
-    name = "gomab" if _has_namesake(file) else "go"
+    name = next(name for name in _names() if not _has_namesake(file, name))
     ending.append(f'{namespace or "ns"}.add_collection({collection}(root={root}), name="{name}")')
     return with_lines(file, needed.imports, ending).encoded()
+
+
+def names_package(content: bytes) -> bool:
+    """Tell whether a task file names gomab in its block of PEP 723, so that whoever runs it installs it."""
+    return any(map(_is_package, read_dependencies(content.decode("utf-8", "replace"))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +102,27 @@ class _Needed:
         return called
 
 
+def _names() -> Iterator[str]:
+    """Give what gomab's tasks can be put under, the likeliest first."""
+    yield from ("go", "gomab")
+    yield from (f"gomab-{number}" for number in count(2))
+
+
+def _free_prefix(sessions: set[str], tasks: Collection[str]) -> str:
+    """Give a prefix with which no task has the name of a session; an empty one where none is needed."""
+    prefixes = chain([""], (f"{name}-" for name in _names()))
+    return next(prefix for prefix in prefixes if not sessions & {f"{prefix}{task}" for task in tasks})
+
+
 def _sessions(file: PythonFile) -> set[str]:
     """List the names of sessions, as far as they are written out."""
+    called = {"session", *file.aliases("session")}
     found: set[str] = set()
     for node in ast.walk(file.tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in node.decorator_list:
-                text = ast.unparse(decorator)
-                if re.match(r"(\w+\.)?session\b", text):
+                function = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if ast.unparse(function).rpartition(".")[2] in called:
                     found.add(_given_name(decorator) or node.name)
     return found
 
@@ -111,36 +134,27 @@ def _given_name(node: ast.expr) -> str:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
-def _has_namesake(file: PythonFile) -> bool:
-    """Tell whether the file has a task or collection `go` already."""
+def _has_namesake(file: PythonFile, name: str) -> bool:
+    """Tell whether the file may have a task or collection of a name already."""
     texts = {node.value for node in ast.walk(file.tree) if isinstance(node, ast.Constant)}
-    return "go" in file.names or "go" in texts
+    return name in file.names or name in texts
 
 
 def _with_dependency(file: PythonFile) -> PythonFile:
     """Add gomab to the block of PEP 723, if there is one that can be read."""
-    block = _SCRIPT.search(file.text)
-    before = _dependencies(block["content"]) if block else None
+    block = BLOCK.search(file.text)
+    before = dependencies_of(block["content"]) if block else None
     if block is None or before is None or any(_is_package(item) for item in before):
         return file
     start, end = block.span("content")
     text = file.text[:start] + _added(block["content"], file.line_end) + file.text[end:]
     made = read_python(file.name, text.encode(file.encoding))
-    again = _SCRIPT.search(made.text)
-    if not again or _dependencies(again["content"]) != [*before, PACKAGE]:
+    again = BLOCK.search(made.text)
+    if not again or dependencies_of(again["content"]) != [*before, PACKAGE]:
         raise SettingsError(
             f'{file.name}: add "{PACKAGE}" to the dependencies of its script block, then start this again'
         )
     return made
-
-
-def _dependencies(content: str) -> list[str] | None:
-    lines = [line.removeprefix("#").removeprefix(" ") for line in content.splitlines()]
-    try:
-        found = tomli.loads("\n".join(lines)).get("dependencies", [])
-    except ValueError:
-        return None
-    return found if isinstance(found, list) and all(isinstance(item, str) for item in found) else None
 
 
 def _is_package(item: str) -> bool:

@@ -16,13 +16,15 @@ def init(project: "Project", *, yes: Annotated[bool, Option("write without askin
     added to; a second run changes nothing.
     """
     from gomab_tasks.adoption.changes import ChangedFile, InitResult, find_adoption, write_adoption
+    from gomab_tasks.asking import terminal_columns
     from gomab_tasks.errors import SettingsError
     from gomab_tasks.tasks import TASKS
 
     adoption = find_adoption(project, [task.name for task in TASKS])
-    agreed = yes or not adoption.changes or project.ask(f"{adoption.text()}\n\nWrite this?")
+    shown = adoption.text(terminal_columns())
+    agreed = yes or not adoption.changes or project.ask(f"{shown}\n\nWrite this?")
     if yes or agreed is None:
-        for line in adoption.text().splitlines():
+        for line in shown.splitlines():
             project.say(line)
     if agreed is None:
         raise SettingsError(

@@ -2,145 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pty
-import select
+import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gomab_tasks.adoption.changes import find_adoption, write_adoption
+from gomab_tasks.adoption.changes import Adoption, Change, find_adoption, write_adoption
 from gomab_tasks.errors import SettingsError, StorageError
-from gomab_tasks.progress.live import DELAY_SECONDS
 from gomab_tasks.project import open_project
-from tests.conftest import TESTS, ModuleFactory, Script
-
-CASES = Path(__file__).parent / "cases"
-TASKS = ("build", "images")
-MADE_BY_GOMAB = {
-    *("/app", "/etc", "/etc/group", "/etc/passwd", "/tmp"),
-    *("/etc/ssl", "/etc/ssl/certs", "/etc/ssl/certs/ca-certificates.crt"),
-}
-DOCKERFILE = """\
-FROM golang:1.25 AS build
-WORKDIR /src
-COPY . .
-RUN CGO_ENABLED=0 go build -ldflags="-s -w" -o /out/hello .
-
-FROM scratch
-WORKDIR /app
-COPY --from=build /out/hello /app/hello
-USER 1000:1000
-ENTRYPOINT ["/app/hello"]
-"""
-
-
-@pytest.fixture
-def hello(module: ModuleFactory, go: Path) -> Path:
-    """Give the module `hello` without a table, with a Dockerfile."""
-    del go
-    folder = module("hello")
-    (folder / "pyproject.toml").unlink()
-    (folder / "Dockerfile").write_text(DOCKERFILE)
-    return folder
-
-
-def init(folder: Path) -> list[str]:
-    """Do what the task does once it may; give the names of the files that change."""
-    adoption = find_adoption(open_project(folder), TASKS)
-    write_adoption(adoption)
-    return [change.name for change in adoption.changes]
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
-
-
-def test_asks(hello: Path, gomab: Script) -> None:
-    """Where nobody can be asked, the differences are shown, nothing is written, and the cure is said."""
-    before = snapshot(hello)
-    done = gomab(hello, "init")
-    assert done.returncode == 2
-    assert "\n+++ pyproject.toml\n" in done.stderr
-    assert '\n+user = "1000:1000"\n' in done.stderr
-    assert done.stderr.endswith(
-        "error: nobody can be asked here, so nothing is written; to write it: gomab init --yes\n"
-    )
-    assert snapshot(hello) == before
-
-
-def test_yes(hello: Path, gomab: Script) -> None:
-    """With --yes files are written; a second run changes nothing and says so."""
-    done = gomab(hello, "init", "--yes", "--json")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)["result"]
-    assert [file["path"] for file in result["files"]] == ["pyproject.toml", "noxfile.py"]
-    assert result["written"]
-    after = snapshot(hello)
-    assert after["Dockerfile"] == DOCKERFILE.encode()
-    again = gomab(hello, "init")
-    assert again.returncode == 0
-    assert (
-        again.stdout == "nothing to change: pyproject.toml has its table, the task files have their lines\n"
-    )
-    assert snapshot(hello) == after
-
-
-def answer(folder: Path, reply: bytes, wait_seconds: float = 0) -> tuple[int, str]:
-    """Run `gomab init` on a terminal, reply to the question; give the exit code and what was shown.
-
-    An empty reply is Ctrl-C.
-    """
-    leader, follower = pty.openpty()
-    argv: list[str | Path] = [Path(sys.executable).with_name("gomab"), "init"]
-    environment = {**os.environ, "TERM": "xterm"}
-    for name in ("CI", "GITHUB_ACTIONS"):
-        environment.pop(name, None)
-    child = subprocess.Popen(
-        argv, cwd=folder, stdin=follower, stdout=follower, stderr=follower, env=environment
-    )
-    os.close(follower)
-    shown, replied = b"", False
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([leader], [], [], 0.1)[0]:
-            try:
-                shown += os.read(leader, 65536)
-            except OSError:  # the other side is closed
-                break
-        if not replied and b"[y/N]" in shown:
-            time.sleep(wait_seconds)
-            if reply:
-                os.write(leader, reply)
-            else:
-                child.send_signal(signal.SIGINT)
-            replied = True
-    os.close(leader)
-    return child.wait(), shown.decode()
-
-
-def test_answer_yes(hello: Path) -> None:
-    """On a terminal the differences are shown, then the question; nothing writes over it."""
-    code, shown = answer(hello, b"y\n", DELAY_SECONDS * 1.5)
-    assert code == 0, shown
-    assert "\x1b" not in shown
-    assert shown.index("+++ noxfile.py") < shown.index("Write this?") < shown.index("wrote pyproject.toml")
-    assert (hello / "noxfile.py").is_file()
-
-
-@pytest.mark.parametrize(("reply", "code"), [(b"n\n", 0), (b"\n", 0), (b"\x04", 0), (b"", 130)])
-def test_answer_no(hello: Path, reply: bytes, code: int) -> None:
-    """Anything but yes writes nothing, and so does Ctrl-C while the question stands."""
-    before = snapshot(hello)
-    assert answer(hello, reply)[0] == code
-    assert snapshot(hello) == before
+from gomab_tasks.settings import HEADING
+from tests.adoption.conftest import DOCKERFILE, TASKS, init, snapshot
 
 
 @pytest.mark.parametrize(
@@ -177,6 +51,18 @@ def test_existing_table(hello: Path) -> None:
     assert init(hello) == []
 
 
+def test_installing(hello: Path) -> None:
+    """A task file that needs gomab from now on, and does not name it itself, is said, once."""
+    (hello / "noxfile.py").write_text('# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
+    (hello / "tasks.py").write_text("from invoke import task\n")
+    adoption = find_adoption(open_project(hello), TASKS)
+    assert adoption.remarks == (
+        "tasks.py: imports gomab-tasks now: install it wherever the file runs, in CI too",
+    )
+    write_adoption(adoption)
+    assert find_adoption(open_project(hello), TASKS).remarks == ()
+
+
 def test_modes_and_links(hello: Path) -> None:
     """A file keeps its mode, and a link stays one."""
     (hello / "shared.py").write_text("import nox\n")
@@ -211,6 +97,21 @@ def test_all_or_none(hello: Path) -> None:
     assert snapshot(hello) == before | {"file": b"in the way"}
 
 
+def test_a_full_disk_leaves_none_of_the_files(tmp_path: Path) -> None:
+    """Not even those that had room: small files wait in memory, and are refused late."""
+    changes = tuple(
+        Change(tmp_path / name, name, b"", b"x" * size) for name, size in (("large", 4000), ("small", 10))
+    )
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=f"^{tmp_path}/large: cannot be written"):
+            write_adoption(Adoption(changes, ()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_dockerfile(hello: Path) -> None:
     """A project without a Dockerfile gets an empty table, which is all that is needed."""
     (hello / "Dockerfile").unlink()
@@ -234,6 +135,42 @@ def test_several_dockerfiles(hello: Path) -> None:
         "build/Dockerfile: starts hello, as Dockerfile does; it is left out",
         "docker/db.Dockerfile:1: its image starts none of the main packages found",
     )
+
+
+def test_what_is_not_read(hello: Path) -> None:
+    """A Dockerfile that gomab itself wrote, and a link that leads nowhere, are said and passed over."""
+    (hello / "Dockerfile").unlink()
+    (hello / "Dockerfile").symlink_to("gone/Dockerfile")
+    (hello / "docker").mkdir()
+    (hello / "docker" / "Dockerfile").write_text(f"# syntax=docker/dockerfile:1\n{HEADING}: …\n{DOCKERFILE}")
+    adoption = find_adoption(open_project(hello), TASKS)
+    assert adoption.remarks == (
+        "Dockerfile: a link to what is not there: gone/Dockerfile",
+        "docker/Dockerfile: gomab wrote it, from a table that is not here; it is not read back",
+    )
+    assert adoption.changes[0].after == b"[tool.gomab]\n"
+
+
+def test_tasks_package(hello: Path) -> None:
+    """A package of Invoke tasks is left to the user, and the lines for it are said, until they are there."""
+    package = hello / "tasks"
+    package.mkdir()
+    (package / "__init__.py").write_text("")  # anybody's package
+    assert find_adoption(open_project(hello), TASKS).remarks == ()
+    (package / "__init__.py").write_text("import invoke\n")
+    (remark,) = find_adoption(open_project(hello), TASKS).remarks
+    assert remark.startswith(
+        "tasks/__init__.py: a package is not changed; add by hand: from gomab_tasks.invoke"
+    )
+    lines = remark.partition("by hand: ")[2].replace("; ", "\n")
+    (package / "__init__.py").write_text(
+        f"import invoke\nfrom pathlib import Path\nns = invoke.Collection()\n{lines}\n"
+    )
+    assert find_adoption(open_project(hello), TASKS).remarks == ()
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "-l"], cwd=hello, capture_output=True, text=True, check=False
+    )
+    assert "go.images" in done.stdout, done.stderr
 
 
 def test_names_that_no_image_has(hello: Path) -> None:
@@ -272,73 +209,3 @@ def test_several_modules(hello: Path) -> None:
     (hello / "go.mod").unlink()
     with pytest.raises(SettingsError, match=r"^no go\.mod here, and several below: a, b; start this in"):
         init(hello)
-
-
-def planned(folder: Path, gomab: Script) -> dict[str, Any]:
-    """Give what `plan` says of each image."""
-    done = gomab(folder, "plan", "--json")
-    assert done.returncode == 0, done.stderr
-    return {image["image"]: image for image in json.loads(done.stdout)["result"]["images"]}
-
-
-def files_of(image: dict[str, Any]) -> set[str]:
-    """List the files that an image has besides what gomab puts into every one."""
-    return {file["path"] for file in image["files"]} - MADE_BY_GOMAB
-
-
-def test_naive_pattern(hello: Path, gomab: Script) -> None:
-    """The well-known Dockerfile becomes an empty table, and the image has its one file."""
-    shutil.copy(CASES / "naive" / "Dockerfile", hello)
-    init(hello)
-    image = planned(hello, gomab)["hello"]
-    assert (image["workdir"], image["entrypoint"]) == ("/app", ["/app/hello"])
-    assert files_of(image) == {"/app/hello"}
-
-
-SAMPLE = """\
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
-ARG TARGETOS TARGETARCH
-WORKDIR /src
-COPY go.mod go.sum ./
-RUN go mod download
-COPY . .
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath \\
-    -ldflags="-s -w -X main.version=1.4.0" -o /out/ ./cmd/api ./cmd/worker
-
-FROM scratch AS base
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY migrations /app/migrations
-ENV MIGRATIONS_DIR=/app/migrations
-WORKDIR /app
-USER 65532:65532
-
-FROM base AS worker
-COPY --from=build /out/worker .
-ENTRYPOINT ["/app/worker"]
-
-FROM base AS api
-COPY --from=build /out/api .
-EXPOSE 8080
-ENTRYPOINT ["/app/api"]
-"""
-
-
-def test_sample(tmp_path: Path, go: Path, gomab: Script) -> None:
-    """The sample without its table, but with a Dockerfile, gets the images that its table makes."""
-    del go
-    ignored = shutil.ignore_patterns("build", "__pycache__")
-    project = shutil.copytree(TESTS.parent / "sample", tmp_path / "sample", ignore=ignored)
-    wanted = planned(project, gomab)
-    (project / "pyproject.toml").unlink()
-    (project / "Dockerfile").write_text(SAMPLE)
-    assert init(project) == ["pyproject.toml"]  # its task files have their lines
-    made = planned(project, gomab)
-    assert made.keys() == wanted.keys() == {"api", "worker"}
-    migrations = {f"/app/migrations/{path.name}" for path in (project / "migrations").iterdir()}
-    for name, image in made.items():
-        assert files_of(image) == {f"/app/{name}", "/app/migrations", *migrations}
-        assert {**image, "unpacked_budget": 0} == {**wanted[name], "unpacked_budget": 0}
-    settings = open_project(project).settings
-    assert settings.images["api"].image.expose == ("8080/tcp",)
-    assert settings.images["worker"].go.variables == {"main.version": "1.4.0"}
-    assert settings.images["worker"].image.env == {"MIGRATIONS_DIR": "/app/migrations"}

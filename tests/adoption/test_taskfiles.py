@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.adoption.taskfiles import NEW_NOXFILE, extend_noxfile, extend_tasks
+from gomab_tasks.adoption.taskfiles import NEW_NOXFILE, extend_noxfile, extend_tasks, names_package
 from gomab_tasks.errors import SettingsError
 
 TASKS = ("build", "images", "clean")
@@ -89,12 +89,41 @@ def test_new_noxfile(tmp_path: Path) -> None:
         "@nox.session(python=False)\ndef build(session): ...",
         '@nox.session(name="build")\ndef _any(session): ...',
         "@session\ndef build(session): ...",
+        "from nox import session as sess\n@sess\ndef build(session): ...",
+        "import nox as n\n@n.session()\ndef build(session): ...",
     ],
 )
 def test_names_taken(session: str) -> None:
     """Where a session has a task's name, all of gomab's get a prefix."""
     made = extend_noxfile(f"import nox\nfrom nox import session\n\n{session}\n".encode(), TASKS)
     assert made.endswith(b'\nregister(prefix="go-")\n')
+
+
+def test_prefix_taken() -> None:
+    """A prefix that would give the name of another session is not used."""
+    sessions = "".join(
+        f'@nox.session(name="{name}")\ndef _{number}(session): ...\n'
+        for number, name in enumerate(["build", "go-clean", "gomab-images"])
+    )
+    made = extend_noxfile(f"import nox\n\n{sessions}".encode(), TASKS)
+    assert made.endswith(b'\nregister(prefix="gomab-2-")\n')
+
+
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "from gomab_tasks import {door} as gn",
+        "from gomab_tasks import {door}",
+        "import gomab_tasks.{door}",
+        "from gomab_tasks.{door} import register, collection",
+    ],
+)
+def test_there_already(imported: str) -> None:
+    """A file that has gomab, however it is imported, stays as it is."""
+    noxfile = f"{imported.format(door='nox')}\n\ngn.register()\n".encode()
+    assert extend_noxfile(noxfile, TASKS) == noxfile
+    tasks = f"{imported.format(door='invoke')}\n\nns = gn.collection()\n".encode()
+    assert extend_tasks(tasks) == tasks
 
 
 def test_name_of_the_function_counts_only_without_another() -> None:
@@ -153,8 +182,11 @@ def test_script_block_unreadable() -> None:
 
 
 def test_no_script_block() -> None:
-    """Where the noxfile names no dependencies, none are named."""
-    assert b"gomab-tasks" not in extend_noxfile(NOXFILE.encode(), TASKS)
+    """Where the noxfile names no dependencies, none are named; gomab has to be installed then."""
+    made = extend_noxfile(NOXFILE.encode(), TASKS)
+    assert b"gomab-tasks" not in made
+    assert not names_package(made)
+    assert names_package(NEW_NOXFILE.encode())
 
 
 def test_tasks_without_namespace(tmp_path: Path) -> None:
@@ -218,6 +250,14 @@ def test_collection_go_taken() -> None:
     """A task or collection `go` of the user's own keeps its name."""
     made = extend_tasks(b"from invoke import task\n\n\n@task\ndef go(c): ...\n")
     assert made.endswith(b', name="gomab")\n')
+
+
+def test_collections_taken() -> None:
+    """Of names that gomab's collection may have the first free one is taken."""
+    made = extend_tasks(
+        b"from invoke import task\n\n\n@task\ndef go(c): ...\n\n\n@task(name='gomab')\ndef x(c): ...\n"
+    )
+    assert made.endswith(b', name="gomab-2")\n')
 
 
 AWKWARD = {
