@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks import files, machine
+from gomab_tasks import machine
 from gomab_tasks.errors import CompileError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
@@ -66,10 +66,14 @@ def run_builds(
     _raise_first(project, [planned.build for planned in plan.builds], outcomes)
 
 
+def programs_lock(out: Path, build: Build) -> Path:
+    """Give the lock of a folder of programs, held until images have taken them from it."""
+    return out / "locks" / f"{build.output.name}.lock"
+
+
 def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) -> None:
     project.processes.check()  # or a build that waited for its turn would seem to begin after Ctrl-C
-    lock = project.out / "locks" / f"{planned.build.output.name}.lock"
-    with files.locked(lock, project.processes.check):
+    with project.locked(programs_lock(project.out, planned.build)):
         _compile(project, site, planned.build)
         then(planned)
 

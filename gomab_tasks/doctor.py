@@ -124,7 +124,10 @@ def _machine(project: Project) -> Iterator[Finding]:
 
 def _wheels(_: Project) -> Iterator[Finding]:
     names = ("deflate", "certifi", "tzdata")
-    yield Finding("wheels", "ok", ", ".join(f"{name} {wheel_version(name)}" for name in names))
+    try:
+        yield Finding("wheels", "ok", ", ".join(f"{name} {wheel_version(name)}" for name in names))
+    except GomabError as error:
+        yield lacking("wheels", error)
 
 
 def _git(project: Project) -> Iterator[Finding]:

@@ -18,7 +18,6 @@ class GomabError(Exception):
     """
 
     exit_code = 1
-    kind = "bug"
     result: object = None
     """What the task had already made, where there is something to show."""
 
@@ -32,7 +31,6 @@ class SettingsError(GomabError):
     """Report what is wrong in the table, the options or the project itself."""
 
     exit_code = 2
-    kind = "settings, options or project"
 
     def __init__(self, problems: str | Iterable[str]) -> None:
         self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
@@ -43,70 +41,60 @@ class ToolchainError(GomabError):
     """Report that Go is missing, too old or misconfigured."""
 
     exit_code = 3
-    kind = "Go toolchain"
 
 
 class CompileError(GomabError):
     """Report a failed `go build` or module download."""
 
     exit_code = 4
-    kind = "compile or download"
 
 
 class BudgetError(GomabError):
     """Report an image over its size budget."""
 
     exit_code = 5
-    kind = "over budget"
 
 
 class NotMeasurableError(GomabError):
     """Report that there is nothing to measure or to compare with."""
 
     exit_code = 6
-    kind = "not measurable"
 
 
 class VerificationError(GomabError):
     """Report bytes that are not what they should be."""
 
     exit_code = 7
-    kind = "verification"
 
 
 class RegistryError(GomabError):
     """Report a registry that refused, failed or could not be reached."""
 
     exit_code = 8
-    kind = "registry"
 
 
 class ToolError(GomabError):
     """Report another program (git, docker, …) that is missing or failed."""
 
     exit_code = 9
-    kind = "other tool"
 
 
 class StorageError(GomabError):
     """Report a file or folder that cannot be read or written."""
 
     exit_code = 10
-    kind = "files and disk"
 
 
 class StoppedError(GomabError):
     """Report the end by a signal: 130 for Ctrl-C, 143 for SIGTERM."""
 
     exit_code = 130
-    kind = "interrupted"
 
 
 class TerminatedError(StoppedError):
     """Report the end by SIGTERM, which CI systems send."""
 
     exit_code = 143
-    kind = "terminated"
 
 
 KINDS: tuple[type[GomabError], ...] = (

@@ -26,27 +26,48 @@ _MARKER_TEXT = "Written by gomab-tasks, which may remove this folder: see `clean
 _CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# Written by gomab-tasks.\n"
 _OUTPUT_FILES = {MARKER: _MARKER_TEXT, ".gitignore": "*\n", "CACHEDIR.TAG": _CACHEDIR_TAG}
 
+# Nothing takes that long to write.
+_STALE_SECONDS = 86_400
+_WAIT_SECONDS = 0.05
+_TRIES_BEFORE_WORD = 20
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
-    errno.EACCES: "no permission; change its owner or mode, or set another `out`",
-    errno.EPERM: "no permission; change its owner or mode, or set another `out`",
-    errno.EROFS: "the file system is read-only; set another `out`",
-    errno.EEXIST: "a file is in its place; remove it or set another `out`",
-    errno.ENOTDIR: "a part of this path is a file; remove it or set another `out`",
+    errno.EACCES: "no permission; change its owner or mode",
+    errno.EPERM: "no permission; change its owner or mode",
+    errno.EROFS: "the file system is read-only",
+    errno.EEXIST: "a file is in its place; remove it",
+    errno.ENOTDIR: "a part of this path is a file; remove it",
 }
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block into a `StorageError` about `path`."""
+def storage_errors(path: Path, otherwise: str = "") -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` about `path`.
+
+    Args:
+        otherwise: what else the user can do, besides what the error asks for.
+    """
     try:
         yield
     except OSError as error:
         named = error.filename or path
         where = path if TEMPORARY in str(named) else named
-        cure = _CURES.get(error.errno or 0, os.strerror(error.errno) if error.errno else str(error))
-        raise StorageError(f"{where}: cannot be written: {cure}") from error
+        cure = _CURES.get(error.errno or 0) or _reason(error)
+        raise StorageError(f"{where}: cannot be written: {cure}{otherwise}") from error
+
+
+@contextlib.contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` of the block into a `StorageError` about reading `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{error.filename or path}: cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 @contextlib.contextmanager
@@ -87,7 +108,13 @@ def share(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False) -> Iterator[None]:
+def locked(
+    path: Path,
+    check: Callable[[], None] = lambda: None,
+    *,
+    shared: bool = False,
+    on_wait: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
     """Hold a lock, between processes and threads, for the block; `path` is the lock's own file.
 
     A lock's file may be removed, `clean` does, while others wait for it; they
@@ -96,11 +123,18 @@ def locked(path: Path, check: Callable[[], None] = lambda: None, *, shared: bool
     Args:
         check: called while another run holds the lock; what it raises ends the wait.
         shared: let others that share hold it too.
+        on_wait: called once where others hold it for longer than a second.
+
+    Raises `StorageError` where there are no locks, as on some network disks.
     """
     operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    tries = 0
     while (descriptor := _try_lock(path, operation)) is None:
         check()
-        time.sleep(0.05)
+        tries += 1
+        if tries == _TRIES_BEFORE_WORD:
+            on_wait()
+        time.sleep(_WAIT_SECONDS)
     try:
         yield
     finally:
@@ -118,6 +152,10 @@ def _try_lock(path: Path, operation: int) -> int | None:
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
+    except OSError as error:
+        os.close(descriptor)
+        text = f"{path}: cannot be locked: {_reason(error)}; set an `out` on a disk of this machine"
+        raise StorageError(text) from error
     except BaseException:
         os.close(descriptor)
         raise
@@ -137,19 +175,30 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_stale(folder: Path) -> None:
+    """Remove what killed runs left in a folder under temporary names; what is young may be in use."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(FileNotFoundError):  # another run may sweep too
+            if time.time() - path.lstat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def prepare_output(out: Path) -> None:
     """Make the output folder ours: ignored by git and backups, marked for `clean`.
 
     Raises `StorageError` where the folder holds files that are not ours. A run
-    that was interrupted here, or that is here at the same time, is no stranger.
+    that was interrupted here, or that is here at the same time, is no stranger;
+    what such runs left half written goes once it is old.
     """
-    with storage_errors(out):
+    with storage_errors(out, "; or set another `out`"):
         if out.is_dir() and not all(map(_is_ours, out.iterdir())) and not (out / MARKER).is_file():
             raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
         out.mkdir(parents=True, exist_ok=True)
         for name, text in _OUTPUT_FILES.items():
             if not (out / name).is_file():
                 write(out / name, text)
+        for folder in (out, *filter(Path.is_dir, out.iterdir())):
+            remove_stale(folder)
 
 
 def _is_ours(path: Path) -> bool:

@@ -10,15 +10,18 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.oci.image import index_bytes
+from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.output.built import group_of, layout_errors, records_of, verify_record
+from gomab_tasks.output.built import layout_errors, records_of, verify_record
 from gomab_tasks.output.record import (
     BASE,
     PROGRAMS,
     Found,
     ImageRecord,
     image_lock,
+    layers_folder,
     layout_folder,
+    layout_folders,
     record_folder,
 )
 from gomab_tasks.platforms import Platform
@@ -66,7 +69,7 @@ def join(project: Project, wanted: Wanted) -> Joined:
     layout = Layout(layout_folder(out, image))
     with (
         step(project.emit, "join", image) as running,
-        files.locked(image_lock(out, image), project.processes.check),
+        project.locked(image_lock(out, image)),
     ):
         if wanted.made:
             _remove_others(out, wanted)
@@ -78,7 +81,8 @@ def join(project: Project, wanted: Wanted) -> Joined:
         layout.write_index(index)
         # The index lists every record there is: others were removed or refused above.
         with layout_errors(project, layout):
-            layout.remove_unreferenced()
+            if layout.remove_unreferenced():
+                _forget_layers(out)
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
 
@@ -102,6 +106,10 @@ def _remove_others(out: Path, wanted: Wanted) -> None:
         for path in record_folder(out, wanted.image).glob("*.json"):
             if path.name not in names:
                 path.unlink()
+
+
+def _forget_layers(out: Path) -> None:
+    LayerCache(layers_folder(out)).remove_unusable(map(Layout, layout_folders(out)))
 
 
 def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
@@ -153,7 +161,7 @@ def _foreign(project: Project, wanted: Wanted, found: Sequence[Found]) -> Iterat
 
 
 def _reason(project: Project, record: ImageRecord, names: Sequence[str]) -> str:
-    if record.platform in map(str, group_of(project, record.image).platforms):
+    if record.platform in map(str, project.settings.group(record.image).platforms):
         return f"--arch leaves it out ({', '.join(names)}); name it there too"
     return f"is not among the platforms to join ({', '.join(names)}); add it to the table"
 

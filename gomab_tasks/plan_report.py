@@ -89,12 +89,12 @@ class PlanResult:
         )
 
 
-def report_plan(project: Project, facts: Facts, plan: Plan, jobs: int = 0) -> PlanResult:
+def report_plan(project: Project, facts: Facts, plan: Plan) -> PlanResult:
     """Turn a plan into what people and machines read.
 
     Raises `SettingsError` for files of the table that the project lacks.
     """
-    capacity = Capacity.of(jobs, len(plan.builds))
+    capacity = Capacity.of(0, len(plan.builds))
     images = [image for image in plan.images if image.platforms]
     variables = {image.name: image.group.go.variables for image in plan.images}
     return PlanResult(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from gomab_tasks import files
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
-from gomab_tasks.settings import FILE, Settings, has_table, read_settings
+from gomab_tasks.settings import FILE, HEADING, Settings, has_table, read_settings
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
@@ -66,6 +67,14 @@ class Project:
         files.prepare_output(self.out)
         return self.out
 
+    def locked(self, path: Path, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Hold a lock as `files.locked` does; the user is told of a wait, and may interrupt it."""
+
+        def on_wait() -> None:
+            self.say(f"waiting for another run, which holds {self.shown(path)}")
+
+        return files.locked(path, self.processes.check, shared=shared, on_wait=on_wait)
+
     def shown(self, path: Path) -> str:
         """Spell a path for people: relative to the root where it lies inside."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
@@ -75,6 +84,10 @@ class Project:
         task, space, options = words.partition(" ")
         dashes = "-- " if options and self.command.startswith("nox ") else ""
         return f"{self.command.format(task)}{space}{dashes}{options}"
+
+    def heading(self, words: str) -> str:
+        """Write the first line of a file that a task writes from the table."""
+        return f"{HEADING}: change that, and run `{self.type(words)}` again."
 
     def say(self, text: str) -> None:
         """Remark something."""

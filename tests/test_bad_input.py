@@ -162,7 +162,7 @@ def test_file_in_place_of_the_output(module: ModuleFactory, gomab: Script, file:
     root = module("hello")
     (root / file).parent.mkdir(exist_ok=True)
     (root / file).write_text("mine")
-    refused(gomab(root, "images"), 10, OUT, "remove it or set another `out`")
+    refused(gomab(root, "images"), 10, OUT, "remove it; or set another `out`")
     assert (root / file).read_text() == "mine"
 
 

@@ -12,7 +12,14 @@ import pytest
 
 from gomab_tasks import doctor, machine
 from gomab_tasks.doctor import DoctorResult, Finding, examine
-from gomab_tasks.errors import GomabError, SettingsError, StorageError, ToolchainError, ToolError
+from gomab_tasks.errors import (
+    GomabError,
+    SettingsError,
+    StorageError,
+    ToolchainError,
+    ToolError,
+    VerificationError,
+)
 from gomab_tasks.golang.toolchain import find_go
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.checkout import doctor as run_doctor
@@ -105,6 +112,17 @@ def test_a_machine_without_go(module: ModuleFactory, tmp_path: Path, monkeypatch
     found = lacking(module("hello"), ToolchainError, {"PATH": str(empty)})
     assert "https://go.dev/dl" in found["go"].mend
     assert found["git"].mend == "install git; templates such as {git.short} need it"
+
+
+def test_a_wheel_that_somebody_changed(module: ModuleFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a line of the table like any other."""
+
+    def refuse(_: str) -> str:
+        raise VerificationError("certifi: has no RECORD; pip install certifi")
+
+    monkeypatch.setattr(doctor, "wheel_version", refuse)
+    found = lacking(module("hello"), VerificationError)
+    assert found["wheels"].mend == "certifi: has no RECORD; pip install certifi"
 
 
 def test_little_memory_and_disk(module: ModuleFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -152,6 +154,52 @@ def test_lock_between_processes(tmp_path: Path) -> None:
         other.stdin.close()
         with files.locked(path):
             assert other.wait(10) == 0
+
+
+def test_a_long_wait_for_a_lock_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may have forgotten the other run."""
+    monkeypatch.setattr(files, "_WAIT_SECONDS", 0)
+    told: list[str] = []
+    path = tmp_path / "lock"
+    with files.locked(path):
+        tries = iter(range(60))
+
+        def check() -> None:
+            if next(tries, None) is None:
+                raise TimeoutError
+
+        with pytest.raises(TimeoutError), files.locked(path, check, on_wait=lambda: told.append("")):
+            pytest.fail("the lock was given twice")
+    assert told == [""]
+
+
+def test_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network disks have none."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(StorageError, match=r"lock: cannot be locked: no locks available; set an `out` on a"),
+        files.locked(tmp_path / "lock"),
+    ):
+        pytest.fail("there is no lock")
+
+
+def test_what_killed_runs_left_goes_once_it_is_old(tmp_path: Path) -> None:
+    """Whether it is a file or a folder; what another run may be writing stays."""
+    out = tmp_path / "out"
+    files.prepare_output(out)
+    for name in ("old", "new"):
+        (out / "smoke" / f".tmp-{name}" / "root").mkdir(parents=True)
+        for parent in (out, out / "archives"):
+            files.write(parent / f".tmp-{name}-file", "half")
+    for path in (*out.glob(".tmp-old*"), *out.glob("*/.tmp-old*")):
+        os.utime(path, (0, path.stat().st_mtime - 90_000))
+    files.prepare_output(out)
+    left = {str(path.relative_to(out)) for path in out.rglob(".tmp-*")}
+    assert left == {".tmp-new-file", "archives/.tmp-new-file", "smoke/.tmp-new"}
 
 
 def test_lock_between_threads(tmp_path: Path) -> None:

@@ -40,6 +40,14 @@ def test_images_leave_verified_layouts(module: Module) -> None:
         assert [one.size for one in verified] == [one.size for one in index.platforms]
 
 
+def test_an_image_may_have_any_name(module: Module) -> None:
+    """Also one that gomab's own files might have had."""
+    root = module("hello")
+    for name in ("modules", "images", "locks", "records"):
+        project = open_project(root, settings={"images": {name: {"main": "."}}})
+        assert [index.image for index in images(project).images] == [name]
+
+
 def test_same_sources_give_same_digests(module: Module, tmp_path: Path) -> None:
     """Folder, umask and job count leave no trace."""
     one = module("two-mains")

@@ -14,13 +14,22 @@ from gomab_tasks.errors import VerificationError
 from gomab_tasks.join import Joined, Wanted, join
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST
 from gomab_tasks.oci.image import ImageSpec, config_bytes, manifest_bytes
-from gomab_tasks.oci.layer import Entry, write_layer
+from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.verify import verify_image, verify_layout
-from gomab_tasks.output.record import ImageRecord, layout_folder, read_records, record_folder, write_record
+from gomab_tasks.output.record import (
+    ImageRecord,
+    layers_folder,
+    layout_folder,
+    read_records,
+    record_folder,
+    write_record,
+)
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.images import images
+from tests.layers import write_layer
 
 AMD64 = Platform("linux", "amd64")
 ARM64 = Platform("linux", "arm64")
@@ -44,7 +53,7 @@ def leave(project: Project) -> Leave:
     def write(platform: Platform, shared: str = "shared", inputs: Mapping[str, str] = {}) -> ImageRecord:
         layout = Layout(layout_folder(project.out, "api"))
         layers = [
-            write_layer([Entry(path=path, kind="file", mode=0o644, source=content.encode())], layout, 1)
+            write_layer([Entry(path=path, kind="file", mode=0o644, source=content.encode())], layout)
             for path, content in {"etc/x": shared, "app/api": str(platform)}.items()
         ]
         config = layout.put_blob(CONFIG, config_bytes(ImageSpec(), platform, layers))
@@ -183,15 +192,36 @@ def test_different_shared_layers(project: Project, leave: Leave) -> None:
     assert "different settings: root files is sha256:" in refusal(project, AMD64, ARM64)
 
 
-@pytest.mark.parametrize("field", ["size", "unpacked_size"])
-def test_a_record_that_lies_about_sizes(field: str, project: Project, leave: Leave) -> None:
-    """Budgets are held against records, so they must be what the layers say."""
+def test_layers_that_are_gone_are_forgotten(project: Project, leave: Leave) -> None:
+    """What was noted of them would never be of use again."""
+    leave(AMD64)
+    cache = LayerCache(layers_folder(project.out))
+    layout = Layout(layout_folder(project.out, "api"))
+    for content in (b"shared", b"earlier"):
+        cache.layer([Entry(path="etc/x", kind="file", mode=0o644, source=content)], layout, 1)
+    record = joined(project, AMD64).records[0]
+    (left,) = cache.folder.iterdir()
+    assert record.layers[0].digest in left.read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "value"),
+    [
+        ("layers", "size", 1),
+        ("layers", "unpacked_size", 1),
+        ("layers", "diff_id", f"sha256:{'0' * 64}"),
+        ("", "config", f"sha256:{'0' * 64}"),
+    ],
+)
+def test_a_record_that_lies(place: str, field: str, value: object, project: Project, leave: Leave) -> None:
+    """Budgets are held against records, and what they say of layers saves reading them."""
     leave(AMD64)
     path = record_folder(project.out, "api") / "linux_amd64.json"
     document = json.loads(path.read_bytes())
-    document["layers"][1][field] -= 1
+    (document["layers"][1] if place else document)[field] = value
     path.write_text(json.dumps(document))
-    assert refusal(project, AMD64).startswith("api linux/amd64: its record says (")
+    said = refusal(project, AMD64)
+    assert said.startswith("api linux/amd64: its record names another config or other layers")
 
 
 @pytest.mark.parametrize("what", ["manifest", "config", "layer"])

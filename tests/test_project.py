@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks import files
+from gomab_tasks.errors import StoppedError
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import find_root, open_project
 
 
@@ -22,6 +25,26 @@ def test_what_the_user_types(command: str, typed: tuple[str, str], tmp_path: Pat
     """Nox takes a session's options behind two dashes."""
     project = open_project(tmp_path, command=command)
     assert (project.type("images"), project.type("size --update")) == typed
+
+
+def test_a_wait_for_another_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, with the file of the lock; Ctrl-C ends it."""
+    monkeypatch.setattr(files, "_WAIT_SECONDS", 0)
+    said: list[str] = []
+
+    def emit(event: Event) -> None:
+        said.append(event.text)
+        project.processes.stop()
+
+    project = open_project(tmp_path, emit=emit)
+    lock = project.out / "locks" / "image-api.lock"
+    with (
+        files.locked(lock),
+        pytest.raises(StoppedError),
+        project.locked(lock),
+    ):
+        pytest.fail("the lock was given twice")
+    assert said == ["waiting for another run, which holds build/gomab/locks/image-api.lock"]
 
 
 TABLE = "[project]\nname = 'x'\n\n[tool.gomab.image]\nuser = '1'\n"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gomab_tasks import files
 from gomab_tasks.bases.base import Base
 from gomab_tasks.bases.layers import Unpacked, read_unpacked, write_unpacked
 from gomab_tasks.destinations.clients import Registries
@@ -20,7 +21,6 @@ from gomab_tasks.oci.descriptor import Descriptor, digest_of
 from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.oci.tree import read_layers
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.output.record import BaseRecord, bases_folder
@@ -179,7 +179,7 @@ class _Store:
         path = self._layout.blob_path(digest)
         if not digest or not path.is_file():
             return None
-        with read_errors(path):
+        with files.read_errors(path):
             content = path.read_bytes()
         return content if digest_of(content) == digest else None
 

@@ -9,20 +9,21 @@ from pathlib import Path
 from gomab_tasks.contents.sources import file_entries, folder_entries, unique
 from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
+from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.settings import SCRATCH, Image
-from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, wrong
+from gomab_tasks.settings.problem import KeyPath, collecting, wrong
 from gomab_tasks.wheels import wheel_files, wheel_version
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 ZONES = "usr/share/zoneinfo"
 _DEFAULT_WORKDIR = "/app"
-_DEFAULT_USER = "65532:65532"
+DEFAULT_USER = "65532:65532"
 _NEW_FOLDER = Folder(0o755, 0, 0)
-# The names that an image on scratch knows, as in Debian and distroless.
-_USERS = {"root": 0, "nobody": 65534, "nonroot": 65532}
+SCRATCH_USERS = {"root": 0, "nobody": 65534, "nonroot": 65532}
+"""The names that an image on scratch knows, as in Debian and distroless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def user_of(image: Image) -> User:
 
     Raises `WrongValueError` for another name.
     """
-    name, _, group = (image.user or _DEFAULT_USER).partition(":")
+    name, _, group = (image.user or DEFAULT_USER).partition(":")
     uid = _number(name)
     return User(uid, _number(group) if group else uid)
 
@@ -67,13 +68,11 @@ def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
     settings = image.group.image
     below: list[Entry] = []
     files: list[Entry] = []
-    problems: list[Problem] = []
-    with collected(problems):
-        below = root_entries(settings, root)
-    with collected(problems):
-        files = file_entries(settings.files, root)
-    if problems:
-        raise WrongValueError(problems)
+    with collecting() as part:
+        with part():
+            below = root_entries(settings, root)
+        with part():
+            files = file_entries(settings.files, root)
     above = keep_folders(below, files)
     _check_programs(image, above)
     layers = {"root files": below, "files": above}
@@ -194,11 +193,17 @@ def program_entries(
             kind="file",
             mode=0o755,
             source=build.program(main),
-            identity=read_build_id(build.program(main)),
+            identity=_identity(build, main),
         )
         for main in image.mains
     ]
     return lay_on(tree, below, programs)
+
+
+def _identity(build: Build, main: MainPackage) -> str:
+    """Name a program's content by its build ID, unless the table itself sets that."""
+    is_own = any("-buildid" in text for text in build.flags.ldflags)
+    return "" if is_own else read_build_id(build.program(main))
 
 
 def wheel_versions(image: Image) -> dict[str, str]:
@@ -224,9 +229,9 @@ def _number(name: str) -> int:
     if name.isdecimal():
         return int(name)
     try:
-        return _USERS[name]
+        return SCRATCH_USERS[name]
     except KeyError:
-        known = ", ".join(_USERS)
+        known = ", ".join(SCRATCH_USERS)
         raise wrong(
             ("image", "user"),
             f"names '{name}', but an image on scratch knows only {known}; write numbers: '1000:1000'",
@@ -248,7 +253,7 @@ def _group(user: User) -> bytes:
 
 
 def _name(number: int) -> str:
-    return next((name for name, known in _USERS.items() if known == number), "app")
+    return next((name for name, known in SCRATCH_USERS.items() if known == number), "app")
 
 
 def _certificates(image: Image, root: Path) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
-from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, show, wrong
+from gomab_tasks.settings.problem import KeyPath, WrongValueError, collecting, show, wrong
 
 
 def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
@@ -23,12 +23,10 @@ def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
     of the project, or dangle.
     """
     entries: list[Entry] = []
-    problems: list[Problem] = []
-    for number, item in enumerate(files):
-        with collected(problems):
-            entries += _entries_of(item, ("image", "files", number), root)
-    if problems:
-        raise WrongValueError(problems)
+    with collecting() as part:
+        for number, item in enumerate(files):
+            with part():
+                entries += _entries_of(item, ("image", "files", number), root)
     return unique(entries)
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks.engines.engine import Engine, load_archive
+from gomab_tasks.errors import ToolError
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Child, Processes
 
 _CONNECT_SECONDS = 1.0
+_REMOVAL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +118,9 @@ def container(processes: Processes, engine: Engine, wanted: Wanted) -> Iterator[
 
 
 def _remove(processes: Processes, engine: Engine, *words: str) -> None:
-    # After Ctrl-C `processes` starts nothing more, and this must still be done.
-    Processes(processes.environment, processes.redact).run([engine.program, *words])
+    # After Ctrl-C `processes` starts nothing more, and this must still be done; nor may what it
+    # says hide why the block ended.
+    with suppress(ToolError):
+        Processes(processes.environment, processes.redact).run(
+            [engine.program, *words], seconds=_REMOVAL_SECONDS
+        )

@@ -11,22 +11,19 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from gomab_tasks.errors import ToolError
 from gomab_tasks.platforms import Platform, PlatformError
 from gomab_tasks.process import Processes
-
-Name = Literal["docker", "podman", "kind"]
-ENGINES: tuple[Name, ...] = ("docker", "podman", "kind")
+from gomab_tasks.settings import ENGINES, EngineName
 
 # What each says about the machine that runs its containers, which may be another one.
-_ASK: Mapping[Name, tuple[str, ...]] = {
+_ASK: Mapping[EngineName, tuple[str, ...]] = {
     "docker": ("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}"),
     "podman": ("info", "--format", "{{.Version.OsArch}}"),
     "kind": ("get", "nodes"),
 }
-_LOAD: Mapping[Name, tuple[str, ...]] = {
+_LOAD: Mapping[EngineName, tuple[str, ...]] = {
     "docker": ("load", "--input"),
     "podman": ("load", "--input"),
     "kind": ("load", "image-archive"),
@@ -46,12 +43,14 @@ class Engine:
             may differ, and for one unknown to Go.
     """
 
-    name: Name
+    name: EngineName
     program: str
     platform: Platform | None
 
 
-def find_engine(processes: Processes, wanted: Name | None, among: Sequence[Name] = ENGINES) -> Engine:
+def find_engine(
+    processes: Processes, wanted: EngineName | None, among: Sequence[EngineName] = ENGINES
+) -> Engine:
     """Give the engine that the table names, else the first that is there and answers.
 
     Raises `ToolError` that says what was looked for and, for those that do not
@@ -73,7 +72,7 @@ def find_engine(processes: Processes, wanted: Name | None, among: Sequence[Name]
     raise ToolError(f"no engine: looked for {words} on PATH; install one, or set `engine`")
 
 
-def _ask(processes: Processes, name: Name, program: str) -> Engine:
+def _ask(processes: Processes, name: EngineName, program: str) -> Engine:
     answer = processes.run([program, *_ASK[name]])
     text = answer.stdout.strip()
     if answer.code or not text:

@@ -46,11 +46,10 @@ class Binary:
     build_info: BuildInfo
 
 
-def verify_binary(path: Path, name: str, platform: Platform, *, cgo: bool = False) -> Binary:
+def verify_binary(path: Path, name: str, platform: Platform) -> Binary:
     """Check a built program and give its size and build info.
 
-    `name` is the program's or image's, for messages. With `cgo`, neither
-    CGO_ENABLED=0 nor a static file is asked for: the base image brings the libraries.
+    `name` is the program's or image's, for messages.
 
     Raises `VerificationError` with the first thing that is wrong.
     """
@@ -60,10 +59,10 @@ def verify_binary(path: Path, name: str, platform: Platform, *, cgo: bool = Fals
             source = Slices(file)
             executable = read_executable(source)
             _check_executable(executable, platform)
-            if platform.os == "linux" and executable.elf and not cgo:
+            if platform.os == "linux" and executable.elf:
                 _check_static(executable.elf)
             build_info = find_build_info(source, executable)
-            _check_build(build_info, platform, cgo=cgo)
+            _check_build(build_info, platform)
             return Binary(source.size, build_info)
     except _WrongBuildError as error:
         raise VerificationError(f"{where}: {error}") from None
@@ -97,7 +96,13 @@ def _check_entry(elf: Elf) -> None:
 
 
 def _check_static(elf: Elf) -> None:
-    """Refuse what needs other files; a static PIE (PT_DYNAMIC without either) passes."""
+    """Refuse what the kernel cannot start without other files.
+
+    A static PIE has PT_DYNAMIC, for it relocates itself, but neither an
+    interpreter nor libraries. What `go build -buildmode=pie` links on Linux
+    needs no library, but names an interpreter, and exec fails with ENOENT
+    where that is missing.
+    """
     cure = "build it with CGO_ENABLED=0, without -buildmode=pie, -linkshared and -linkmode=external"
     if elf.interpreter is not None:
         raise _WrongBuildError(
@@ -107,7 +112,7 @@ def _check_static(elf: Elf) -> None:
         raise _WrongBuildError(f"the binary needs the libraries {', '.join(elf.needed)}; {cure}")
 
 
-def _check_build(build_info: BuildInfo, platform: Platform, *, cgo: bool) -> None:
+def _check_build(build_info: BuildInfo, platform: Platform) -> None:
     settings = build_info.settings
     if not settings:
         raise FormatError("its build info has no build settings, so nothing tells what it was built for")
@@ -116,8 +121,7 @@ def _check_build(build_info: BuildInfo, platform: Platform, *, cgo: bool) -> Non
         raise _WrongBuildError(f"the binary was built with -buildmode={mode}; take it out of GOFLAGS")
     for variable, value in platform.go_env().items():
         _check_variable(build_info, variable, value)
-    if not cgo:
-        _check_variable(build_info, "CGO_ENABLED", "0")
+    _check_variable(build_info, "CGO_ENABLED", "0")
 
 
 def _check_variable(build_info: BuildInfo, variable: str, value: str) -> None:

@@ -5,6 +5,7 @@ Source: Go's cmd/internal/buildid and cmd/go/internal/work/buildid.go.
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -15,13 +16,16 @@ _SECTION = ".note.go.buildid"
 _HEADER = 12
 _NAME = b"Go\0\0"
 _TYPE = 4
+# Hashes of action and content, of main package and program.
+_ID = re.compile(r"[\w-]{20}(?:/[\w-]{20}){3}", re.ASCII)
 
 
 def read_build_id(path: Path) -> str:
-    """Give the build ID of an ELF program; empty where the linker was told to store none.
+    """Give the build ID of an ELF program; empty where it has none of Go's own making.
 
     The part behind the last slash is a hash of the program, so equal IDs mean
-    equal bytes. Raises nothing: what is no such program has no ID.
+    equal bytes. `-ldflags=-buildid=…` sets another, which says nothing. Raises
+    nothing: what is no such program has no ID.
     """
     try:
         with path.open("rb") as file:
@@ -43,4 +47,4 @@ def _description(note: bytes, order: str) -> str:
     if (name_size, kind) != (len(_NAME), _TYPE) or note[_HEADER:start] != _NAME:
         return ""
     text = note[start : start + size].decode("ascii", "replace")
-    return text if "/" in text else ""
+    return text if _ID.fullmatch(text) else ""

@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from gomab_tasks.golang.executable import Executable, Span, read_executable, uvarint
+from gomab_tasks.golang.executable import Executable, Span, uvarint
 from gomab_tasks.golang.slices import FormatError, Slices
 
 _MAGIC = b"\xff Go buildinf:"
@@ -57,17 +56,6 @@ class BuildInfo:
     main: Module | None = None
     deps: tuple[Module, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-
-
-def read_build_info(path: Path) -> BuildInfo:
-    """Read the build info of a program file in any format that Go writes.
-
-    Raises `FormatError` where the file is no program or holds no build info,
-    `OSError` where it cannot be read.
-    """
-    with path.open("rb") as file:
-        source = Slices(file)
-        return find_build_info(source, read_executable(source))
 
 
 def find_build_info(source: Slices, executable: Executable) -> BuildInfo:

@@ -74,7 +74,6 @@ class Elf:
 
     bits: Literal[32, 64]
     byte_order: Literal["little", "big"]
-    os_abi: int
     type: int
     machine: int
     entry: int
@@ -83,17 +82,6 @@ class Elf:
     needed: tuple[str, ...]
     segments: tuple[Segment, ...]
     sections: tuple[Section, ...]
-
-    @property
-    def is_static(self) -> bool:
-        """Tell whether the kernel can start it with no other file.
-
-        A static PIE has PT_DYNAMIC, for it relocates itself, but neither an
-        interpreter nor libraries. What `go build -buildmode=pie` links on Linux
-        needs no library, but names an interpreter, and exec fails with ENOENT
-        where that is missing.
-        """
-        return self.interpreter is None and not self.needed
 
     def section(self, name: str) -> Section | None:
         """Give the first section of that name."""
@@ -162,7 +150,6 @@ def read_elf(file: BinaryIO | Slices) -> Elf:
     return Elf(
         bits=bits,
         byte_order=byte_order,
-        os_abi=ident[7],
         type=header.type,
         machine=header.machine,
         entry=header.entry,

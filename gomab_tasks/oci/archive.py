@@ -23,10 +23,11 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import INDEX, Descriptor, digest_of, to_json
 from gomab_tasks.oci.image import Manifest, index_bytes
-from gomab_tasks.oci.layout import LAYOUT_VERSION, REF_NAME, Layout, blob_name
+from gomab_tasks.oci.layout import LAYOUT_VERSION, Layout, blob_name
 from gomab_tasks.oci.tar import Entry, complete, tar_pieces
 
-# What containerd, Docker and Podman call the image; REF_NAME has room for a tag only.
+_REF_NAME = "org.opencontainers.image.ref.name"
+# What containerd, Docker and Podman call the image; the other has room for a tag only.
 _CONTAINERD_NAME = "io.containerd.image.name"
 _MODE = 0o644
 
@@ -82,7 +83,7 @@ def _manifest(layout: Layout, descriptor: Descriptor) -> Manifest:
 def _named(index: Descriptor, names: Sequence[str]) -> list[Descriptor]:
     """Point to the index once for each name, as `docker save` does: an entry has room for one."""
     return [
-        replace(index, annotations={_CONTAINERD_NAME: name, REF_NAME: name.rpartition(":")[2]})
+        replace(index, annotations={_CONTAINERD_NAME: name, _REF_NAME: name.rpartition(":")[2]})
         for name in names
     ]
 

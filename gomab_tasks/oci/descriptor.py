@@ -20,6 +20,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
 
+# Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
+LARGEST_DOCUMENT = 4 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

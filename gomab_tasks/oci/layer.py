@@ -14,20 +14,11 @@ from gomab_tasks.oci.descriptor import LAYER_GZIP, Descriptor, Layer, digest_of,
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import TAR_VERSION, Entry, complete, content_digest, tar_pieces
 
-__all__ = ["Entry", "Layer", "LayerCache", "entries_key", "write_layer"]
-
 Check = Callable[[], None]
 
 
-def entries_key(entries: Iterable[Entry]) -> str:
-    """Give a SHA-256 over everything that decides the layer's bytes; reads all sources.
-
-    Raises as `complete` does, and `StorageError` when a source cannot be read.
-    """
-    return _read_key(complete(entries), lambda: None)
-
-
 def _read_key(entries: tuple[Entry, ...], check: Check) -> str:
+    """Give a SHA-256 over everything that decides the layer's bytes; reads all sources."""
     contents: dict[str, str] = {}
     for entry in entries:
         check()
@@ -38,19 +29,6 @@ def _read_key(entries: tuple[Entry, ...], check: Check) -> str:
 def _key(entries: Iterable[Entry], contents: Mapping[str, str]) -> str:
     rows = [[e.path, e.kind, e.mode, e.uid, e.gid, e.target, contents[e.path]] for e in entries]
     return digest_of(to_json({"tar": TAR_VERSION, "format": FORMAT, "entries": rows}))
-
-
-def write_layer(entries: Iterable[Entry], layout: Layout, jobs: int, check: Check = lambda: None) -> Layer:
-    """Write a layer blob into a layout.
-
-    Args:
-        jobs: threads that compress; the bytes do not depend on it.
-        check: called between chunks; what it raises ends the work.
-
-    Raises `VerificationError` for entries that no layer can hold, `StorageError`
-    for a source that cannot be read or changes while it is read.
-    """
-    return _write(complete(entries), layout, jobs, check)[0]
 
 
 def _write(entries: tuple[Entry, ...], layout: Layout, jobs: int, check: Check) -> tuple[Layer, str]:
@@ -94,11 +72,16 @@ class LayerCache:
     ) -> Layer:
         """Give the layer of the entries, its blob read back; write it only where the layout lacks it.
 
-        Takes and raises what `write_layer` does.
+        Args:
+            jobs: threads that compress; the bytes do not depend on it.
+            check: called between chunks; what it raises ends the work.
+
+        Raises `VerificationError` for entries that no layer can hold, `StorageError`
+        for a source that cannot be read or changes while it is read.
         """
         whole = complete(entries)
         key = _read_key(whole, check)
-        found = self.find(key, layout)
+        found = self._find(key, layout)
         if found:
             return found
         layer, written_key = _write(whole, layout, jobs, check)
@@ -108,11 +91,10 @@ class LayerCache:
                 " wait until nothing writes to it and run it again"
             )
         layout.check_blob(layer.descriptor)
-        self.keep(key, layer)
+        self._keep(key, layer)
         return layer
 
-    def find(self, key: str, layout: Layout) -> Layer | None:
-        """Give the layer of a key if its record and, in this layout, its blob are undamaged."""
+    def _find(self, key: str, layout: Layout) -> Layer | None:
         path = self._path(key)
         try:
             layer = _read_record(path.read_bytes(), key)
@@ -121,24 +103,27 @@ class LayerCache:
             return None
         return layer
 
-    def keep(self, key: str, layer: Layer) -> None:
-        """Record which layer a key's entries made."""
+    def _keep(self, key: str, layer: Layer) -> None:
         record: dict[str, object] = {"key": key, "layer": layer.to_dict()}
         files.write(self._path(key), to_json(record | {"digest": digest_of(to_json(record))}))
 
     def remove_unusable(self, layouts: Iterable[Layout]) -> None:
         """Remove the records whose blob none of the layouts has."""
         places = tuple(layouts)
-        for path in self.folder.glob("*.json"):
-            try:
-                layer = _read_record(path.read_bytes(), f"sha256:{path.stem}")
-            except VerificationError:
-                layer = None
-            if not (layer and any(place.has_blob(layer.descriptor) for place in places)):
-                path.unlink(missing_ok=True)
+        with files.storage_errors(self.folder):
+            for path in self.folder.glob("*.json"):
+                if not any(_is_usable(path, place) for place in places):
+                    path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key.removeprefix('sha256:')}.json"
+
+
+def _is_usable(path: Path, layout: Layout) -> bool:
+    try:
+        return layout.has_blob(_read_record(path.read_bytes(), f"sha256:{path.stem}").descriptor)
+    except (OSError, VerificationError):
+        return False
 
 
 def _read_record(content: bytes, key: str) -> Layer:

@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of, read_object, to_json
+from gomab_tasks.oci.descriptor import (
+    INDEX,
+    LARGEST_DOCUMENT,
+    MANIFEST,
+    Descriptor,
+    digest_of,
+    read_object,
+    to_json,
+)
 from gomab_tasks.oci.image import Index, Manifest, index_bytes
-from gomab_tasks.oci.reading import read_errors
 
 LAYOUT_VERSION = "1.0.0"
-REF_NAME = "org.opencontainers.image.ref.name"
 
 _PIECE = 1 << 20
-# Registries refuse larger documents too.
-_LARGEST_DOCUMENT = 4 << 20
 _BLOB_NAME = re.compile(r"[0-9a-f]{64}")
-# Nothing takes that long to write; a younger one may belong to a running build.
-_STALE_SECONDS = 3600
 _AGAIN = "make the image again"
 
 
@@ -90,7 +90,7 @@ class Layout:
         """Store a small blob, unless it is there undamaged, and give its descriptor."""
         descriptor = Descriptor(media_type, digest_of(content), len(content))
         path = self.blob_path(descriptor.digest)
-        with read_errors(path):
+        with files.read_errors(path):
             is_there = self.has_blob(descriptor) and path.read_bytes() == content
         if not is_there:
             files.write(path, content)
@@ -114,7 +114,7 @@ class Layout:
     def blob_pieces(self, descriptor: Descriptor) -> Iterator[bytes]:
         """Read a blob in pieces of 1 MiB, unchecked."""
         path = self.blob_path(descriptor.digest)
-        with read_errors(path), path.open("rb", buffering=0) as file:
+        with files.read_errors(path), path.open("rb", buffering=0) as file:
             while piece := file.read(_PIECE):
                 yield piece
 
@@ -129,10 +129,10 @@ class Layout:
     def read_blob(self, descriptor: Descriptor) -> bytes:
         """Read a whole document and check its size and digest; raises `VerificationError`."""
         self._check_size(descriptor)
-        if descriptor.size > _LARGEST_DOCUMENT:
+        if descriptor.size > LARGEST_DOCUMENT:
             raise VerificationError(
                 f"{blob_name(descriptor.digest)}: has {descriptor.size} bytes;"
-                f" expected a JSON document of at most {_LARGEST_DOCUMENT}"
+                f" expected a JSON document of at most {LARGEST_DOCUMENT}"
             )
         content = b"".join(self.blob_pieces(descriptor))
         _check_digest(descriptor, digest_of(content))
@@ -143,21 +143,19 @@ class Layout:
         path = self.blob_path(descriptor.digest)
         if not path.is_file():
             raise VerificationError(f"{where}: is missing; {_AGAIN}")
-        with read_errors(path):
+        with files.read_errors(path):
             size = path.stat().st_size
         if size != descriptor.size:
             raise VerificationError(f"{where}: has {size} bytes; expected {descriptor.size}; {_AGAIN}")
 
-    def write_index(self, index: Descriptor, ref_name: str | None = None) -> None:
-        """Make the nested index the layout's one image, with a tag if given.
+    def write_index(self, index: Descriptor) -> None:
+        """Make the nested index the layout's one image.
 
         index.json is replaced last, so readers see the old image or the new one.
         skopeo refuses a layout whose index.json lists several manifests itself.
         """
-        annotations = {REF_NAME: ref_name} if ref_name else {}
-        entry = replace(index, annotations=annotations)
         files.write(self.folder / "oci-layout", to_json({"imageLayoutVersion": LAYOUT_VERSION}))
-        files.write(self.folder / "index.json", index_bytes([entry]))
+        files.write(self.folder / "index.json", index_bytes([index]))
 
     def check_version(self) -> None:
         """Raise `VerificationError` unless the file oci-layout states the version we know."""
@@ -171,8 +169,7 @@ class Layout:
     def read_index(self) -> tuple[Descriptor, Index]:
         """Read the nested index that index.json points to.
 
-        The descriptor has the tag as its annotation `REF_NAME`. Raises
-        `VerificationError` for any other shape.
+        Raises `VerificationError` for any other shape.
         """
         entries = Index.from_bytes(self._read_file("index.json"), "index.json").manifests
         if len(entries) != 1:
@@ -188,33 +185,34 @@ class Layout:
         path = self.folder / name
         if not path.is_file():
             raise VerificationError(f"{name}: is missing in {self.folder}; {_AGAIN}")
-        with read_errors(path):
+        with files.read_errors(path):
             return path.read_bytes()
 
-    def remove_unreferenced(self, keep: Iterable[Descriptor] = ()) -> int:
-        """Remove blobs that neither index.json nor `keep` lead to; give the bytes freed.
+    def remove_unreferenced(self) -> bool:
+        """Remove blobs that index.json does not lead to; tell whether there were any.
 
-        `keep` are further roots, such as manifests that no index lists yet;
-        those that are not there are passed over. Call it under the lock that
-        those who write to this layout hold as well: a blob just written has
-        nothing that leads to it yet. Raises `VerificationError`, and removes
-        nothing, when a document on the way is damaged.
+        Call it under the lock that those who write to this layout hold as well:
+        a blob just written has nothing that leads to it yet. Raises
+        `VerificationError`, and removes nothing, when a document on the way is
+        damaged.
         """
-        roots = [descriptor for descriptor in keep if self.has_blob(descriptor)]
-        if (self.folder / "index.json").exists():
-            roots.append(self.read_index()[0])
-        kept = self._referenced(roots)
-        freed = 0
+        kept = self._referenced(self.read_index()[0])
+        blobs = self.folder / "blobs" / "sha256"
+        needless = [
+            path
+            for path in blobs.glob("*")
+            if _BLOB_NAME.fullmatch(path.name) and f"sha256:{path.name}" not in kept
+        ]
         with files.storage_errors(self.folder):
-            for path in (self.folder / "blobs" / "sha256").glob("*"):
-                if _BLOB_NAME.fullmatch(path.name) and f"sha256:{path.name}" not in kept:
-                    freed += path.stat().st_size
-                    path.unlink()
-            return freed + self._remove_stale()
+            for path in needless:
+                path.unlink()
+            for folder in (self.folder, blobs):
+                files.remove_stale(folder)
+        return bool(needless)
 
-    def _referenced(self, roots: Iterable[Descriptor]) -> set[str]:
+    def _referenced(self, root: Descriptor) -> set[str]:
         found: set[str] = set()
-        waiting = list(roots)
+        waiting = [root]
         while waiting:
             descriptor = waiting.pop()
             if descriptor.digest in found:
@@ -228,16 +226,6 @@ class Layout:
                 manifest = Manifest.from_bytes(self.read_blob(descriptor), blob_name(descriptor.digest))
                 waiting += [manifest.config, *manifest.layers]
         return found
-
-    def _remove_stale(self) -> int:
-        """Remove what killed processes left under temporary names."""
-        freed = 0
-        for folder in (self.folder, self.folder / "blobs" / "sha256"):
-            for path in folder.glob(f"{files.TEMPORARY}*"):
-                if time.time() - path.lstat().st_mtime > _STALE_SECONDS:
-                    freed += sum(item.lstat().st_size for item in (path, *path.rglob("*")) if item.is_file())
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-        return freed
 
 
 def _check_digest(descriptor: Descriptor, found: str) -> None:

@@ -21,12 +21,10 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout, blob_name
+from gomab_tasks.oci.members import NO_WHITEOUTS
+from gomab_tasks.oci.tar import OPAQUE, WHITEOUT
+from gomab_tasks.oci.tree import MOST_LINKS
 from gomab_tasks.oci.unpacking import unpacking
-
-_WHITEOUT = ".wh."
-_OPAQUE = ".wh..wh..opq"
-# As Linux does (MAXSYMLINKS).
-_MOST_LINKS = 40
 
 
 def unpack_image(layout: Layout, layers: Iterable[Descriptor], folder: Path) -> None:
@@ -55,7 +53,7 @@ def inside(folder: Path, path: str) -> Path:
             found = found if found == folder else found.parent
         elif (found / part).is_symlink():
             links += 1
-            if links > _MOST_LINKS:
+            if links > MOST_LINKS:
                 raise VerificationError(f"/{path.lstrip('/')}: leads in circles; use a base without it")
             target = PurePosixPath((found / part).readlink())
             found = folder if target.is_absolute() else found
@@ -71,8 +69,9 @@ def _unpack_layer(layout: Layout, layer: Descriptor, folder: Path) -> None:
         unpacking(layout, layer) as stream,
         tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as tar,
     ):
+        placed: set[Path] = set()
         for member in _members(tar):
-            _unpack_member(tar, member, folder, where)
+            _unpack_member(tar, member, folder, where, placed)
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -81,23 +80,35 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         vars(tar)["members"] = []  # it would keep them all
 
 
-def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, where: str) -> None:
+def _unpack_member(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, where: str, placed: set[Path]
+) -> None:
+    """Unpack one member; `placed` is what the layer itself has put there so far."""
     path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts:
+    if path.is_absolute() or ".." in path.parts or path.name in NO_WHITEOUTS:
         raise VerificationError(f"{where}: holds the path {member.name!r}, which leads out of the image")
     parent = inside(folder, str(path.parent))
     parent.mkdir(parents=True, exist_ok=True)
-    if path.name.startswith(_WHITEOUT):
-        _apply_whiteout(parent, path.name)
+    if path.name.startswith(WHITEOUT):
+        _apply_whiteout(parent, path.name, placed)
     elif path.name:
         _place(tar, member, parent / path.name, folder)
+        placed |= {parent / path.name, *(above for above in (parent, *parent.parents) if above != folder)}
 
 
-def _apply_whiteout(parent: Path, name: str) -> None:
-    """Remove what lower layers hold: one name, or all that is in the folder."""
-    hidden = parent.iterdir() if name == _OPAQUE else [parent / name.removeprefix(_WHITEOUT)]
+def _apply_whiteout(parent: Path, name: str, placed: set[Path]) -> None:
+    """Remove what lower layers hold: one name, or all that is in the folder; nothing of the same layer."""
+    hidden = parent.iterdir() if name == OPAQUE else [parent / name.removeprefix(WHITEOUT)]
     for path in list(hidden):
+        _remove_lower(path, placed)
+
+
+def _remove_lower(path: Path, placed: set[Path]) -> None:
+    if path not in placed:
         _remove(path)
+    elif path.is_dir() and not path.is_symlink():
+        for inner in list(path.iterdir()):
+            _remove_lower(inner, placed)
 
 
 def _place(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path, folder: Path) -> None:

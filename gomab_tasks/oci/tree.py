@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout, blob_name
-from gomab_tasks.oci.tar import Entry, Member, parents, read_members
+from gomab_tasks.oci.members import Member, read_members
+from gomab_tasks.oci.tar import OPAQUE, WHITEOUT, Entry, parents
 from gomab_tasks.oci.unpacking import unpacking
 
 PASSWD, GROUP = "etc/passwd", "etc/group"
-_WHITEOUT = ".wh."
-_OPAQUE = ".wh..wh..opq"
-# As Linux does (MAXSYMLINKS).
-_MOST_LINKS = 40
+MOST_LINKS = 40
+"""How many symlinks a path may lead over, as in Linux (MAXSYMLINKS)."""
 _LARGEST_TEXT = 1 << 20
 
 
@@ -61,7 +60,7 @@ class Tree:
                 found += [part] if part not in {"", "."} else []
             else:
                 links += 1
-                if links > _MOST_LINKS:
+                if links > MOST_LINKS:
                     raise VerificationError(f"/{path}: leads in circles in the base; use a base without it")
                 found = [] if target.startswith("/") else found
                 waiting += target.split("/")[::-1]
@@ -114,10 +113,10 @@ class _Changes:
     def add(self, member: Member) -> None:
         path = posixpath.normpath(member.path).lstrip("/")
         folder, name = posixpath.split(path)
-        if name == _OPAQUE:
+        if name == OPAQUE:
             self._emptied.add(folder)
-        elif name.startswith(_WHITEOUT):
-            self._removed.add(posixpath.join(folder, name.removeprefix(_WHITEOUT)))
+        elif name.startswith(WHITEOUT):
+            self._removed.add(posixpath.join(folder, name.removeprefix(WHITEOUT)))
         elif path != ".":
             self._added[path] = _node(member, path)
 

@@ -13,7 +13,7 @@ from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, LAYER_TAR, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import Config, Manifest
 from gomab_tasks.oci.layout import Layout, blob_name
-from gomab_tasks.oci.tar import check_tar
+from gomab_tasks.oci.members import check_tar
 from gomab_tasks.oci.unpacking import unpacking
 from gomab_tasks.platforms import Platform, PlatformError, duplicates
 
@@ -45,7 +45,7 @@ def verify_layout(layout: Layout, known: Mapping[str, Layer] | None = None) -> t
 
     Args:
         known: digest -> layer for layers whose diff_id is already established,
-            because this run wrote them or found them through the layer cache.
+            when this run wrote them, or when they were recorded.
             Their blobs are still read and hashed, and their diff_ids compared
             with the config's, but they are not decompressed.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gomab_tasks import files
 from gomab_tasks.errors import NotMeasurableError, VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
@@ -58,11 +57,6 @@ def image_names(project: Project) -> tuple[str, ...]:
     return names
 
 
-def group_of(project: Project, image: str) -> Group:
-    """Give the settings of an image."""
-    return project.settings.images.get(image, project.settings.shared)
-
-
 def records_of(project: Project, image: str) -> list[Found]:
     """Read all records of an image; raises `VerificationError` with the file and the cure."""
     try:
@@ -77,7 +71,7 @@ def recorded(project: Project, image: str, selection: Selection) -> list[ImageRe
     Raises `NotMeasurableError` for a platform without one.
     """
     found = {record.platform: record for _, record in records_of(project, image)}
-    platforms = [str(platform) for platform in selection.of(group_of(project, image).platforms)]
+    platforms = [str(platform) for platform in selection.of(project.settings.group(image).platforms)]
     if missing := [platform for platform in platforms if platform not in found]:
         raise NotMeasurableError(
             f"{image} {', '.join(missing)}: was not built; build it: {project.type('images')}"
@@ -107,12 +101,12 @@ def reading(project: Project, image: str) -> Iterator[Built]:
     """
     layout = Layout(layout_folder(project.out, image))
     _require_index(project, image, layout)  # first: a lock would make folders where nothing was built
-    with files.locked(image_lock(project.out, image), project.processes.check, shared=True):
+    with project.locked(image_lock(project.out, image), shared=True):
         _require_index(project, image, layout)
         with layout_errors(project, layout):
             index, _ = layout.read_index()
             platforms = verify_layout(layout, _known(project, image))
-        yield Built(image, group_of(project, image), layout, index, platforms)
+        yield Built(image, project.settings.group(image), layout, index, platforms)
 
 
 def read_whole(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
@@ -128,7 +122,7 @@ def read_whole(project: Project, image: str, selection: Selection) -> list[Image
             f"{image}: has records, but {project.shown(layout.folder)} is not there; "
             f"build it again: {project.type('images')}"
         )
-    with files.locked(image_lock(project.out, image), project.processes.check, shared=True):
+    with project.locked(image_lock(project.out, image), shared=True):
         if _has_index(layout):
             with layout_errors(project, layout):
                 layout.check_version()
@@ -146,12 +140,12 @@ def reading_records(project: Project, records: Sequence[ImageRecord]) -> Iterato
     Raises `VerificationError`.
     """
     lock = image_lock(project.out, records[0].image)
-    with files.locked(lock, project.processes.check, shared=True):
+    with project.locked(lock, shared=True):
         yield tuple(verify_record(project, record) for record in records)
 
 
 def verify_record(project: Project, record: ImageRecord, checked: Sequence[Layer] = ()) -> VerifiedImage:
-    """Check the image of a record, and that its sizes are what the record says.
+    """Check the image of a record, and that the record says of it what is so.
 
     Args:
         checked: as in `oci.verify.verify_image`.
@@ -161,11 +155,11 @@ def verify_record(project: Project, record: ImageRecord, checked: Sequence[Layer
     layout = Layout(layout_folder(project.out, record.image))
     with layout_errors(project, layout):
         verified = verify_image(layout, record.descriptor, Platform.parse(record.platform), checked)
-    sizes = (record.size, record.unpacked_size)
-    if sizes != (verified.size, verified.unpacked_size):
+    recorded = (record.config, tuple(layer.layer for layer in record.layers))
+    if recorded != (verified.config.digest, verified.layers):
         raise VerificationError(
-            f"{record.image} {record.platform}: its record says {sizes} bytes, its layers hold "
-            f"{(verified.size, verified.unpacked_size)}; build that platform again: {project.type('image')}"
+            f"{record.image} {record.platform}: its record names another config or other layers than its "
+            f"manifest; build that platform again: {project.type('image')}"
         )
     return verified
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.output.built import Built, group_of
+from gomab_tasks.output.built import Built
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
@@ -36,7 +36,7 @@ def forget(project: Project, selection: Selection) -> None:
     """Remove the notes of the images that a run makes, before it begins."""
     with files.storage_errors(project.out):
         for path in _folder(project).glob("*.json"):
-            if selection.of(group_of(project, path.stem).platforms):
+            if selection.of(project.settings.group(path.stem).platforms):
                 path.unlink(missing_ok=True)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from gomab_tasks import files
-from gomab_tasks.errors import StorageError, VerificationError
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
@@ -152,6 +152,11 @@ def layout_folder(out: Path, image: str) -> Path:
     return out / "images" / image
 
 
+def layout_folders(out: Path) -> list[Path]:
+    """Give the folders of all images' layouts that are there."""
+    return list((out / "images").iterdir())
+
+
 def image_lock(out: Path, image: str) -> Path:
     """Give the lock of an image's layout and records: shared to add, exclusive to join and remove."""
     return out / "locks" / f"image-{image}.lock"
@@ -206,10 +211,8 @@ class _Format(msgspec.Struct):
 
 
 def _read(path: Path, out: Path) -> ImageRecord:
-    try:
+    with files.read_errors(path):
         content = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
     return parse_record(content, str(path.relative_to(out)))
 
 

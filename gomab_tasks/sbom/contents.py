@@ -19,7 +19,7 @@ from gomab_tasks.golang.slices import FormatError, Slices
 from gomab_tasks.oci.descriptor import Descriptor, as_text, read_object, read_platform
 from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.layout import Layout, blob_name
-from gomab_tasks.oci.tar import Member, read_members
+from gomab_tasks.oci.members import Member, read_members
 from gomab_tasks.oci.unpacking import unpacking
 from gomab_tasks.platforms import Platform
 

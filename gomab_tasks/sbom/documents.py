@@ -114,7 +114,7 @@ def read_contents(project: Project, record: ImageRecord) -> ImageContents:
     lock = image_lock(project.out, record.image)
     wheels = {name: record.inputs[name] for name in _WHEELS if name in record.inputs}
     layout = Layout(layout_folder(project.out, record.image))
-    with files.locked(lock, project.processes.check, shared=True), layout_errors(project, layout):
+    with project.locked(lock, shared=True), layout_errors(project, layout):
         return describe(layout, record.descriptor, record.image, wheels=wheels, base=_base(record))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from gomab_tasks import files
-from gomab_tasks.errors import NotMeasurableError, StorageError
+from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.sizes.measure import Measurement
 
 Baseline = Mapping[tuple[str, str], Measurement]
@@ -31,12 +31,11 @@ def read_baseline(path: Path, update: str) -> Baseline:
 
     Raises `NotMeasurableError` for a file that is no baseline.
     """
-    try:
-        return _decode(path.read_bytes())
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        with files.read_errors(path):
+            return _decode(path.read_bytes())
     except ValueError as error:  # msgspec's errors are ValueErrors
         raise NotMeasurableError(
             f"{path.name}: is no baseline ({error}); remove it, then write it anew: {update}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from gomab_tasks import files
-from gomab_tasks.errors import StorageError, VerificationError
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
@@ -77,9 +77,8 @@ def _folder(out: Path, image: str) -> Path:
 
 def _read(path: Path, out: Path) -> Outcome:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Outcome)
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+        with files.read_errors(path):
+            return msgspec.json.decode(path.read_bytes(), type=Outcome)
     except msgspec.DecodeError as error:
         raise VerificationError(
             f"{path.relative_to(out)}: is damaged ({error}); remove it and try that platform again"

@@ -131,9 +131,10 @@ def check_of(group: Group) -> Check | None:
     Raises `SettingsError` for a path without a port.
     """
     smoke = group.smoke
+    if not smoke.has_check:
+        return None
     if smoke.path is None:
-        has_check = smoke.args is not None or smoke.exit != 0
-        return Check(None, None, smoke.exit, smoke.within) if has_check else None
+        return Check(None, None, smoke.exit, smoke.within)
     tcp = [port for port in group.image.expose if port.endswith("/tcp")]
     port = smoke.port or next(iter(tcp), None)
     if port is None:

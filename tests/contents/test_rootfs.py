@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,7 +30,8 @@ from gomab_tasks.oci.tree import Folder, Tree
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import FileEntry, Group, Image
-from tests.conftest import by_path
+from tests.conftest import ModuleFactory
+from tests.contents.conftest import by_path
 
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -242,6 +244,19 @@ def test_programs(root: Path) -> None:
     }
     assert entrypoint_of(plan) == ("/app/api",)
     assert entrypoint_of(plan_of(Image(entrypoint=("/bin/sh", "-c")), "api")) == ("/bin/sh", "-c")
+
+
+def test_a_build_id_of_the_table_names_no_content(go: Path, module: ModuleFactory, root: Path) -> None:
+    """It stays the same whatever the program holds; Go's own changes with it."""
+    subprocess.run([go, "build", "-o", root / "bin" / "api", "."], cwd=module("hello"), check=True)
+    plan = plan_of(BARE, "api")
+    for ldflags, is_named in (
+        ((), True),
+        (("-s", "-buildid=a/b"), False),
+        (("-X main.a=b -buildid a/b",), False),
+    ):
+        build = Build(Platform("linux", "amd64"), plan.mains, Flags(ldflags=ldflags), root / "bin")
+        assert bool(by_path(program_entries(build, plan, []))["app/api"].identity) == is_named
 
 
 def test_programs_over_a_base(root: Path) -> None:

@@ -13,7 +13,7 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
 from gomab_tasks.settings.problem import WrongValueError
-from tests.conftest import by_path
+from tests.contents.conftest import by_path
 
 
 def files(root: Path, source: str, target: str) -> dict[str, Entry]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.engines.engine import Name
 from gomab_tasks.project import Project, open_project
+from gomab_tasks.settings import EngineName
 from tests.conftest import ToolFactory
 
 Open = Callable[..., Project]
@@ -32,7 +32,7 @@ runtime = "runc"
 class Real:
     """Hold an engine, and the variables by which its command line finds it and no other one does."""
 
-    name: Name
+    name: EngineName
     variables: Mapping[str, str]
 
     def run(self, *words: str) -> str:

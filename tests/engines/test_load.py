@@ -73,14 +73,14 @@ def test_tags_without_git(serving: Path, podman: Real) -> None:
     project = open_project(serving, environment=variables, emit=lambda event: said.append(event.text))
     assert archive(project).archives[0].references == ("docker.io/library/serving:dev",)
     assert load(project).loaded[0].run.endswith("serving:dev")
-    words = "serving: gets the tag 'dev', since image.tags: {git.short} has no value: this is no git repo"
+    words = "serving: gets the tag 'dev', since pyproject.toml: image.tags takes {git.short}, which has no "
     assert sum(text.startswith(words) for text in said) == 2
 
 
 def test_chosen_tags_without_git(serving: Path) -> None:
     """What the table asks for is not replaced; the message names the cure."""
     (serving / "pyproject.toml").write_text('[tool.gomab]\nimage.tags = ["{git.tag}"]\n')
-    with pytest.raises(SettingsError, match=r"image\.tags: \{git\.tag\} has no value: .*git init"):
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml:2: image\.tags takes \{git\.tag\}, .*init"):
         archive(open_project(serving))
 
 

@@ -14,8 +14,8 @@ from gomab_tasks.errors import StoppedError, ToolError, VerificationError
 from gomab_tasks.process import Processes
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import smoke
-from tests.conftest import free_port
 from tests.engines.conftest import OWN, Open, Real
+from tests.servers import free_port
 
 
 def test_the_engine_s_own_platform(serving: Path, engine: Real, opened: Open) -> None:

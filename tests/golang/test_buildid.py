@@ -26,8 +26,9 @@ def test_other_flags_give_another_id(program: ProgramFactory) -> None:
 
 
 def test_a_program_without_one(program: ProgramFactory, tmp_path: Path) -> None:
-    """The linker may be told to store none, and what is no program has none."""
+    """The linker may be told to store none, or one that names nothing; what is no program has none."""
     assert read_build_id(program("linux/amd64", "-ldflags=-buildid=")) == ""
+    assert read_build_id(program("linux/amd64", "-ldflags=-buildid=a/b")) == ""
     (tmp_path / "text").write_text("text")
     assert read_build_id(tmp_path / "text") == ""
     assert read_build_id(tmp_path / "missing") == ""

@@ -16,7 +16,6 @@ from gomab_tasks.golang.buildinfo import (
     Module,
     find_build_info,
     parse_build_info,
-    read_build_info,
 )
 from gomab_tasks.golang.executable import read_executable
 from gomab_tasks.golang.slices import FormatError, Slices
@@ -36,6 +35,10 @@ def as_go_reads(go: Path, path: Path) -> BuildInfo:
     )
 
 
+def read(path: Path) -> BuildInfo:
+    return read_bytes(path.read_bytes())
+
+
 def read_bytes(data: bytes) -> BuildInfo:
     source = Slices(io.BytesIO(data))
     return find_build_info(source, read_executable(source))
@@ -47,7 +50,7 @@ def read_bytes(data: bytes) -> BuildInfo:
 def test_as_go_reads(go: Path, program: ProgramFactory, platform: str) -> None:
     """In ELF files of both byte orders, PE and Mach-O files, it is what Go's own reader finds."""
     path = program(platform)
-    info = read_build_info(path)
+    info = read(path)
     assert info == as_go_reads(go, path)
     assert info.path == "example.com/hello"
     assert info.main == Module("example.com/hello", "(devel)")
@@ -61,7 +64,7 @@ def test_beyond_go(program: ProgramFactory, platform: str) -> None:
 
     For Plan 9 it aligns the offset, but the linker the address, so size decides.
     """
-    info = read_build_info(program(platform))
+    info = read(program(platform))
     assert re.match(r"go\d\.\d+", info.go_version)
     assert info.path == "example.com/hello"
     assert f"{info.settings['GOOS']}/{info.settings['GOARCH']}" == platform
@@ -70,7 +73,7 @@ def test_beyond_go(program: ProgramFactory, platform: str) -> None:
 def test_quoted_settings(go: Path, program: ProgramFactory) -> None:
     """Values with blanks are quoted in the file and plain in the result."""
     path = program("linux/amd64", "-ldflags=-s -w -X 'main.greeting=\"tab\there\"'", "-tags=a,b")
-    info = read_build_info(path)
+    info = read(path)
     assert info.settings["-ldflags"] == "-s -w -X 'main.greeting=\"tab\there\"'"
     assert info.settings["-tags"] == "a,b"
     assert info == as_go_reads(go, path)
@@ -80,7 +83,7 @@ def test_file_without_module(go: Path, tmp_path: Path) -> None:
     """A program of single files has no module."""
     (tmp_path / "main.go").write_text("package main\n\nfunc main() {}\n")
     subprocess.run([go, "build", "-o", "main", "main.go"], cwd=tmp_path, check=True)
-    info = read_build_info(tmp_path / "main")
+    info = read(tmp_path / "main")
     assert info.path == "command-line-arguments"
     assert info.main is None
 
@@ -91,7 +94,7 @@ def test_dependencies(go: Path, module: Callable[[str], Path]) -> None:
     for name in ("fetched", "replaced"):
         folder = module(name) / ("app" if name == "replaced" else ".")
         subprocess.run([go, "build", "-o", "program", "."], cwd=folder, check=True, capture_output=True)
-        info = read_build_info(folder / "program")
+        info = read(folder / "program")
         assert info == as_go_reads(go, folder / "program")
         deps[name] = info.deps
     assert deps["fetched"] == (
@@ -139,7 +142,7 @@ def test_embedded_program(go: Path, program: ProgramFactory, tmp_path: Path) -> 
         "func main() { println(len(inner)) }\n"
     )
     subprocess.run([go, "build", "-o", "outer", "."], cwd=tmp_path, check=True, capture_output=True)
-    assert read_build_info(tmp_path / "outer").path == "example.com/outer"
+    assert read(tmp_path / "outer").path == "example.com/outer"
 
 
 def test_old_form(program: ProgramFactory) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gomab_tasks.errors import CompileError, SettingsError
-from gomab_tasks.golang.buildinfo import read_build_info
+from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import (
     Build,
     BuildFailedError,
@@ -366,7 +366,7 @@ def test_the_stamp_of_the_commit(
     program = compiled(
         folder, flags=Flags(vcs_stamp=stamp, ldflags=ldflags, env={"GOFLAGS": f"-buildvcs={not stamp}"})
     )
-    settings = read_build_info(program["hello"]).settings
+    settings = verify_binary(program["hello"], "hello", HOST).build_info.settings
     expected = git(folder, "rev-parse", "HEAD") if stamp else None
     assert settings.get("vcs.revision") == expected
     assert settings.get("vcs.modified") == ("false" if stamp else None)
@@ -375,7 +375,7 @@ def test_the_stamp_of_the_commit(
 def test_a_stamp_outside_of_git(module: ModuleFactory, compiled: Compile) -> None:
     """Without a repository there is nothing to stamp, and the program is made all the same."""
     program = compiled(module("hello"), flags=Flags(vcs_stamp=True))["hello"]
-    assert "vcs.revision" not in read_build_info(program).settings
+    assert "vcs.revision" not in verify_binary(program, "hello", HOST).build_info.settings
 
 
 def test_two_flags_are_one_build() -> None:

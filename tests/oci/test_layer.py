@@ -17,8 +17,10 @@ import pytest
 
 from gomab_tasks.errors import StoppedError, StorageError, VerificationError
 from gomab_tasks.oci.descriptor import LAYER_GZIP, digest_of
-from gomab_tasks.oci.layer import Entry, LayerCache, entries_key, write_layer
+from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
+from tests.layers import write_layer
 
 CONTENT = b"".join(b"%d\n" % number for number in range(700_000))
 ENTRIES = (
@@ -34,7 +36,7 @@ SMALL = ENTRIES[1:]
 DIGEST = "sha256:39a7a2655a8aad88452f7f8993d646f3fee9f319467a926372d4129b5711216d"
 DIFF_ID = "sha256:d0dd0d10d698c2176feba9aad198522ab524e8592b2546033e16a8ec9c3f310e"
 
-# Prints digest, diff_id and key of ENTRIES' layer, its sources read from FOLDER.
+# Prints digest and diff_id of ENTRIES' layer, and its record's name; its sources are read from FOLDER.
 _SCRIPT = """
 import os, sys
 os.umask(int(sys.argv[1], 8))
@@ -46,7 +48,12 @@ print(*module.make_from_disk(module.Path(sys.argv[3]), int(sys.argv[4])))
 """
 
 
-def make_from_disk(folder: Path, jobs: int) -> tuple[str, str, str]:
+@pytest.fixture
+def cache(tmp_path: Path) -> LayerCache:
+    return LayerCache(tmp_path / "cache")
+
+
+def make_from_disk(folder: Path, jobs: int) -> tuple[str, ...]:
     """Write ENTRIES' sources to files, backwards, and make their layer in the same folder."""
     entries = []
     for number, entry in enumerate(reversed(ENTRIES)):
@@ -56,14 +63,20 @@ def make_from_disk(folder: Path, jobs: int) -> tuple[str, str, str]:
             entry = replace(entry, source=source)  # noqa: PLW2901
         entries.append(entry)
     layout = Layout(folder / "layout")
-    layer = write_layer(entries, layout, jobs)
+    cache = LayerCache(folder / "layers")
+    layer = cache.layer(entries, layout, jobs)
     assert layout.blob_path(layer.descriptor.digest).stat().st_mode & 0o777 == 0o644
-    return layer.descriptor.digest, layer.diff_id, entries_key(entries)
+    return layer.descriptor.digest, layer.diff_id, *names_of(cache)
+
+
+def names_of(cache: LayerCache) -> list[str]:
+    """Give the names of the records, each made from the key of a layer."""
+    return sorted(path.name for path in cache.folder.iterdir())
 
 
 def test_the_bytes_are_pinned(layout: Layout) -> None:
     """A change of these digests changes everybody's images: raise TAR_VERSION or FORMAT with them."""
-    layer = write_layer(ENTRIES, layout, 2)
+    layer = write_layer(ENTRIES, layout)
     assert (layer.descriptor.digest, layer.diff_id) == (DIGEST, DIFF_ID)
 
 
@@ -88,12 +101,15 @@ def test_nothing_of_the_machine_is_in_the_bytes(
     command = [sys.executable, "-c", _SCRIPT, umask, __file__, str(tmp_path), str(jobs)]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, env=environment, cwd=root, capture_output=True, check=True, text=True)
-    assert done.stdout.split() == [DIGEST, DIFF_ID, entries_key(ENTRIES)]
+    here = tmp_path / "here"
+    here.mkdir()
+    assert done.stdout.split()[:2] == [DIGEST, DIFF_ID]
+    assert done.stdout.split() == list(make_from_disk(here, 2))
 
 
 def test_the_descriptor_is_that_of_the_blob(layout: Layout) -> None:
     """size and digest count the stored bytes, unpacked_size and diff_id those of the tar."""
-    layer = write_layer(ENTRIES, layout, 2)
+    layer = write_layer(ENTRIES, layout)
     stored = layout.blob_path(layer.descriptor.digest).read_bytes()
     tar = gzip.decompress(stored)
     assert layer.descriptor.media_type == LAYER_GZIP
@@ -107,7 +123,7 @@ def test_the_descriptor_is_that_of_the_blob(layout: Layout) -> None:
 
 def test_a_layer_without_entries_is_an_empty_tar(layout: Layout) -> None:
     """Its diff_id is the one that Docker knows as the empty layer."""
-    layer = write_layer((), layout, 1)
+    layer = write_layer((), layout)
     assert layer.diff_id == "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 
@@ -115,18 +131,18 @@ def test_nothing_is_left_when_a_source_fails(layout: Layout, tmp_path: Path) -> 
     """Neither a blob nor a temporary file."""
     missing = Entry(path="z", kind="file", mode=0o644, source=tmp_path / "missing")
     with pytest.raises(StorageError, match="missing: cannot be read"):
-        write_layer([*ENTRIES, missing], layout, 2)
+        write_layer([*ENTRIES, missing], layout)
     assert [path for path in layout.folder.rglob("*") if path.is_file()] == []
 
 
-def test_the_work_can_be_stopped(layout: Layout) -> None:
+def test_the_work_can_be_stopped(cache: LayerCache, layout: Layout) -> None:
     """Ctrl-C does not wait for a large layer."""
 
     def check() -> None:
         raise StoppedError("interrupted")
 
     with pytest.raises(StoppedError):
-        write_layer(ENTRIES, layout, 2, check)
+        cache.layer(ENTRIES, layout, 2, check)
     assert [path for path in layout.folder.rglob("*") if path.is_file()] == []
 
 
@@ -134,11 +150,12 @@ _MEMORY_SCRIPT = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from gomab_tasks.oci.layer import Entry, write_layer
+from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
 source, folder = map(Path, sys.argv[1:])
 entry = Entry(path="x", kind="file", mode=0o644, source=source)
-write_layer([entry], Layout(folder), 2)
+LayerCache(folder).layer([entry], Layout(folder), 2)
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
 
@@ -159,39 +176,41 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"path": "app/apj"},
+        {"path": "etc/file"},
         {"mode": 0o700},
         {"uid": 1},
         {"gid": 1},
-        {"source": CONTENT + b"x"},
+        {"source": b"x"},
         {"kind": "directory", "source": None},
         {"kind": "symlink", "source": None, "target": "x"},
     ],
 )
-def test_whatever_decides_the_bytes_changes_the_key(change: dict[str, object]) -> None:
-    """Two different layers never share a key."""
-    changed = replace(ENTRIES[0], **change)  # type: ignore[arg-type]
-    assert entries_key([changed, *ENTRIES[1:]]) != entries_key(ENTRIES)
+def test_whatever_decides_the_bytes_changes_the_key(
+    change: dict[str, object], cache: LayerCache, layout: Layout
+) -> None:
+    """Two different layers never share a record."""
+    changed = replace(SMALL[0], **change)  # type: ignore[arg-type]
+    assert cache.layer([changed, *SMALL[1:]], layout, 1) != cache.layer(SMALL, layout, 1)
+    assert len(names_of(cache)) == 2
 
 
-def test_what_does_not_decide_the_bytes_leaves_the_key(tmp_path: Path) -> None:
+def test_what_does_not_decide_the_bytes_leaves_the_key(
+    tmp_path: Path, cache: LayerCache, layout: Layout
+) -> None:
     """Order, implied directories, and where a content comes from."""
     source = tmp_path / "source"
     source.write_bytes(CONTENT)
     implied = Entry(path="app", kind="directory", mode=0o755)
     same = [*reversed(ENTRIES[1:]), replace(ENTRIES[0], source=source), implied]
-    assert entries_key(same) == entries_key(ENTRIES)
+    assert cache.layer(same, layout, 1) == cache.layer(ENTRIES, layout, 1)
+    assert len(names_of(cache)) == 1
 
 
-def test_a_key_needs_entries_that_fit_in_a_layer() -> None:
-    """The same checks as for writing."""
+def test_entries_that_do_not_fit_in_a_layer(layout: Layout) -> None:
+    """They are refused before anything is written."""
     with pytest.raises(VerificationError, match="two entries"):
-        entries_key([ENTRIES[0], ENTRIES[0]])
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> LayerCache:
-    return LayerCache(tmp_path / "cache")
+        write_layer([SMALL[0], SMALL[0]], layout)
+    assert not layout.folder.exists()
 
 
 def inode(layout: Layout, digest: str) -> int:
@@ -231,7 +250,6 @@ def test_a_damaged_blob_is_made_again(
     """A power cut or a full disk costs one compression, not a wrong image."""
     layer = cache.layer(SMALL, layout, 2)
     damage(layout.blob_path(layer.descriptor.digest))
-    assert cache.find(entries_key(SMALL), layout) is None
     assert cache.layer(SMALL, layout, 2) == layer
     layout.check_blob(layer.descriptor)
 
@@ -263,10 +281,10 @@ def test_a_damaged_record_is_made_again(
     """Whatever is in the file, it is a miss at worst."""
     layer = cache.layer(SMALL, layout, 2)
     (record,) = cache.folder.iterdir()
+    before = record.read_bytes()
     damage(record)
-    assert cache.find(entries_key(SMALL), layout) is None
     assert cache.layer(SMALL, layout, 2) == layer
-    assert cache.find(entries_key(SMALL), layout) == layer
+    assert record.read_bytes() == before
 
 
 def test_a_source_that_changes_before_it_is_read_again_is_an_error(
@@ -289,13 +307,13 @@ def _replace(source: Path) -> None:
 
 def test_records_without_a_blob_are_removed(cache: LayerCache, layout: Layout, tmp_path: Path) -> None:
     """The folder of records does not grow for ever."""
-    kept = cache.layer(SMALL, layout, 2)
+    cache.layer(SMALL, layout, 2)
+    kept = names_of(cache)
     gone = cache.layer(SMALL[1:], layout, 2)
     layout.blob_path(gone.descriptor.digest).unlink()
     (cache.folder / "damaged.json").write_text("{")
     cache.remove_unusable([Layout(tmp_path / "none"), layout])
-    assert len(list(cache.folder.iterdir())) == 1
-    assert cache.find(entries_key(SMALL), layout) == kept
+    assert names_of(cache) == kept
 
 
 def test_an_identity_stands_for_the_content(layout: Layout, tmp_path: Path) -> None:

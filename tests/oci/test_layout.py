@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,8 @@ from gomab_tasks.oci.descriptor import (
     Descriptor,
     digest_of,
 )
-from gomab_tasks.oci.image import Index, index_bytes, manifest_bytes
-from gomab_tasks.oci.layout import REF_NAME, Layout, blob_name
+from gomab_tasks.oci.image import Index, index_bytes
+from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.platforms import Platform
 from tests.conftest import Made, ToolFactory
 
@@ -98,24 +97,13 @@ def test_index_json_points_at_one_nested_index(made: Made) -> None:
         "schemaVersion": 2,
         "mediaType": INDEX,
         "manifests": [
-            {
-                "mediaType": INDEX,
-                "digest": made.index.digest,
-                "size": made.index.size,
-                "annotations": {REF_NAME: "v1"},
-            }
+            {"mediaType": INDEX, "digest": made.index.digest, "size": made.index.size},
         ],
     }
     made.layout.check_version()
     descriptor, index = made.layout.read_index()
-    assert descriptor == replace(made.index, annotations={REF_NAME: "v1"})
+    assert descriptor == made.index
     assert index == Index(made.manifests, {"org.opencontainers.image.revision": "abc"})
-
-
-def test_an_index_without_a_tag_has_no_annotation(made: Made) -> None:
-    """Writing again replaces the entry rather than adding one."""
-    made.layout.write_index(made.index)
-    assert made.layout.read_index()[0] == made.index
 
 
 def test_index_json_is_written_last(made: Made) -> None:
@@ -125,7 +113,7 @@ def test_index_json_is_written_last(made: Made) -> None:
     (folder / "oci-layout").unlink()
     (folder / "oci-layout").mkdir()
     with pytest.raises(StorageError):
-        made.layout.write_index(made.index, "v2")
+        made.layout.write_index(made.index)
     assert (folder / "index.json").read_bytes() == before
 
 
@@ -165,7 +153,7 @@ def test_a_document_of_no_sensible_size_is_not_read(layout: Layout) -> None:
 def test_everything_an_image_needs_is_kept(made: Made) -> None:
     """index.json leads to all blobs of the layout, so nothing goes."""
     before = blobs(made.layout)
-    assert made.layout.remove_unreferenced() == 0
+    assert not made.layout.remove_unreferenced()
     assert blobs(made.layout) == before
     assert len(before) == 1 + 2 + 2 + 3
 
@@ -175,33 +163,13 @@ def test_what_nothing_leads_to_is_removed(made: Made) -> None:
     orphan = made.layout.put_blob(CONFIG, b"orphan")
     index = made.layout.put_blob(INDEX, index_bytes(made.manifests[:1]))
     made.layout.write_index(index)
-    before = {path.name: path.stat().st_size for path in (made.layout.folder / "blobs" / "sha256").iterdir()}
-    freed = made.layout.remove_unreferenced()
+    assert made.layout.remove_unreferenced()
     left = blobs(made.layout)
-    assert freed == sum(size for name, size in before.items() if f"sha256:{name}" not in left)
     assert len(left) == 1 + 1 + 1 + 2
     shared = next(iter(made.layers.values()))[0]
     assert shared.descriptor.digest in left
     assert orphan.digest not in left
     assert made.manifests[1].digest not in left
-
-
-def test_roots_to_keep_lead_on(made: Made) -> None:
-    """A manifest that no index lists yet keeps its config and layers; missing ones are passed over."""
-    index = made.layout.put_blob(INDEX, index_bytes(made.manifests[:1]))
-    made.layout.write_index(index)
-    before = blobs(made.layout)
-    missing = Descriptor(MANIFEST, digest_of(b"missing"), 7)
-    made.layout.remove_unreferenced([made.manifests[1], missing])
-    assert before - blobs(made.layout) == {made.index.digest}
-
-
-def test_without_an_index_only_the_given_roots_count(layout: Layout) -> None:
-    """As after `image`, before any join."""
-    config, orphan = layout.put_blob(CONFIG, b"{}"), layout.put_blob(CONFIG, b"orphan")
-    manifest = layout.put_blob(MANIFEST, manifest_bytes(config, []))
-    assert layout.remove_unreferenced([manifest]) == orphan.size
-    assert blobs(layout) == {config.digest, manifest.digest}
 
 
 @pytest.mark.parametrize("which", ["index.json", "index", "manifest"])
@@ -226,14 +194,14 @@ def test_only_what_is_ours_is_removed(made: Made) -> None:
     """Names that are no digest stay; temporary files go once they are old enough to be left over."""
     folder = made.layout.folder / "blobs" / "sha256"
     (folder / "README").write_text("mine")
-    for name, age in ((".tmp-old", 7200), (".tmp-new", 0)):
+    for name, age in ((".tmp-old", 90_000), (".tmp-new", 0)):
         for parent in (folder, made.layout.folder / f"{name}-folder"):
             parent.mkdir(exist_ok=True)
             (parent / name).write_text("half")
             os.utime(parent / name, (0, (parent / name).stat().st_mtime - age))
         parent = made.layout.folder / f"{name}-folder"
         os.utime(parent, (0, parent.stat().st_mtime - age))
-    assert made.layout.remove_unreferenced() == 8
+    assert not made.layout.remove_unreferenced()
     assert {path.name for path in folder.glob("[!0-9a-f]*")} == {"README", ".tmp-new"}
     assert [path.name for path in made.layout.folder.glob(".tmp-*")] == [".tmp-new-folder"]
 
@@ -244,11 +212,10 @@ def run(*argv: str | Path) -> bytes:
 
 @pytest.mark.tool("skopeo")
 def test_skopeo_reads_the_layout(made: Made, tool: ToolFactory, tmp_path: Path) -> None:
-    """It sees our index byte for byte, by tag or alone, and copies every platform."""
+    """It sees our index byte for byte, and copies every platform."""
     skopeo = tool("skopeo")
     content = made.layout.read_blob(made.index)
-    for reference in (f"oci:{made.layout.folder}", f"oci:{made.layout.folder}:v1"):
-        assert run(skopeo, "inspect", "--raw", reference) == content
+    assert run(skopeo, "inspect", "--raw", f"oci:{made.layout.folder}") == content
     copied = tmp_path / "copied"
     run(skopeo, "copy", "--insecure-policy", "--all", f"oci:{made.layout.folder}", f"dir:{copied}")
     assert (copied / "manifest.json").read_bytes() == content
@@ -265,7 +232,7 @@ def test_skopeo_understands_config_and_layers(
 ) -> None:
     """It picks a platform's image and reads its config."""
     choice = ["--override-os", "linux", "--override-arch", name]
-    seen = json.loads(run(tool("skopeo"), *choice, "inspect", "--config", f"oci:{made.layout.folder}:v1"))
+    seen = json.loads(run(tool("skopeo"), *choice, "inspect", "--config", f"oci:{made.layout.folder}"))
     layers = made.layers[Platform.parse(f"linux/{platform}")]
     assert seen["rootfs"]["diff_ids"] == [layer.diff_id for layer in layers]
     assert seen["config"]["Entrypoint"] == ["/app/api"]
@@ -281,7 +248,7 @@ def test_crane_validates_what_a_registry_got(made: Made, tool: ToolFactory, regi
         "--insecure-policy",
         "--all",
         "--dest-tls-verify=false",
-        f"oci:{made.layout.folder}:v1",
+        f"oci:{made.layout.folder}",
         f"docker://{target}",
     )
     crane = tool("crane")

@@ -12,10 +12,10 @@ import pytest
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import LAYER_TAR
-from gomab_tasks.oci.layer import write_layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.root import inside, unpack_image
 from gomab_tasks.oci.tar import Entry
+from tests.layers import write_layer
 
 Unpack = Callable[..., Path]
 
@@ -63,7 +63,7 @@ def test_own_layers(layout: Layout, tmp_path: Path) -> None:
         Entry(path="etc/link", kind="symlink", mode=0o777, target="../app/api"),
         Entry(path="tmp", kind="directory", mode=0o1777),
     ]
-    unpack_image(layout, [write_layer(entries, layout, 2).descriptor], tmp_path / "root")
+    unpack_image(layout, [write_layer(entries, layout).descriptor], tmp_path / "root")
     assert (tmp_path / "root/etc/link").read_bytes() == program
     assert (tmp_path / "root/app/api").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "root/tmp").stat().st_mode & 0o777 == 0o777
@@ -78,6 +78,16 @@ def test_later_layers_win(unpack: Unpack) -> None:
     found = {str(path.relative_to(root)) for path in root.rglob("*")}
     assert found == {"a", "a/kept", "b", "b/new", "c"}
     assert (root / "c").read_text() == "c"
+
+
+def test_a_whiteout_hides_lower_layers_alone(unpack: Unpack) -> None:
+    """Wherever in its own layer it stands."""
+    root = unpack(
+        [folder("a"), member("a/gone"), folder("a/b"), member("a/b/gone"), member("x")],
+        [member("a/b/new"), member("x"), member("a/.wh..wh..opq"), member(".wh.x")],
+    )
+    found = {str(path.relative_to(root)) for path in root.rglob("*")}
+    assert found == {"a", "a/b", "a/b/new", "x"}
 
 
 def test_links_stay_inside(unpack: Unpack, tmp_path: Path) -> None:
@@ -103,7 +113,7 @@ def test_a_link_is_replaced_not_followed(unpack: Unpack, tmp_path: Path) -> None
     assert (root / "x").read_text() == "x"
 
 
-@pytest.mark.parametrize("name", ["../out", "a/../../out", "/out"])
+@pytest.mark.parametrize("name", ["../out", "a/../../out", "/out", ".wh...", "a/.wh..", ".wh."])
 def test_paths_that_lead_out(unpack: Unpack, tmp_path: Path, name: str) -> None:
     """They are refused; nothing is written."""
     with pytest.raises(VerificationError, match="leads out of the image"):

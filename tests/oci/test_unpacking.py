@@ -11,7 +11,7 @@ from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.compression import gzip_member
 from gomab_tasks.oci.descriptor import LAYER_GZIP, LAYER_TAR
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.tar import read_members
+from gomab_tasks.oci.members import read_members
 from gomab_tasks.oci.unpacking import unpacking
 
 LARGE = b"0123456789" * 150_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gomab_tasks.delivery.publish import PushResult
-from gomab_tasks.errors import BudgetError, CompileError, GomabError, VerificationError
+from gomab_tasks.errors import BudgetError, CompileError, GomabError, SettingsError, VerificationError
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
@@ -81,6 +82,26 @@ def test_after_a_failure_nothing_is_pushed(
         _push(root, address)
     assert archive(open_project(root)).archives
     images(open_project(root))
+    assert _push(root, address).images[0].tags == ("v1",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"digest": ("localhost/hello@sha256:0",)}, "give --join with it"),
+        ({"join": True, "digest": ("localhost/hello",)}, "has no digest"),
+        ({"join": True, "digest": ("localhost/hello@sha256:0",)}, "sha256:0"),
+        ({"arch": ("sparc",)}, "sparc"),
+        ({"join": True, "arch": ("sparc",)}, "sparc"),
+    ],
+)
+def test_a_refused_option_changes_nothing(
+    options: dict[str, Any], message: str, root: Path, address: str
+) -> None:
+    """What passed before may still be pushed."""
+    images(open_project(root))
+    with pytest.raises(SettingsError, match=message):
+        images(open_project(root), **options)
     assert _push(root, address).images[0].tags == ("v1",)
 
 

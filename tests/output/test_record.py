@@ -128,7 +128,7 @@ def test_what_is_no_record_is_refused(content: bytes, tmp_path: Path) -> None:
 def test_a_record_that_cannot_be_read_is_no_damage(tmp_path: Path) -> None:
     """The file system says why."""
     (record_folder(tmp_path, "api") / "x.json").mkdir(parents=True)
-    with pytest.raises(StorageError, match=r"x\.json: cannot be read: Is a directory"):
+    with pytest.raises(StorageError, match=r"x\.json: cannot be read: is a directory"):
         read_records(tmp_path, "api")
 
 

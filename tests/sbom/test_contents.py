@@ -11,10 +11,11 @@ import pytest
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import ImageSpec, config_bytes, manifest_bytes
-from gomab_tasks.oci.layer import Entry, write_layer
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
 from gomab_tasks.platforms import Platform
 from gomab_tasks.sbom.contents import Base, ImageContents, describe
+from tests.layers import write_layer
 from tests.sbom.conftest import file_of
 
 ARM = Platform("linux", "arm", "v7")
@@ -34,7 +35,7 @@ class Written:
 
 def _write(folder: Path, layers: Sequence[Sequence[Entry]], created: str | None = None) -> Written:
     layout = Layout(folder / "layout")
-    written = tuple(write_layer(entries, layout, 1) for entries in layers)
+    written = tuple(write_layer(entries, layout) for entries in layers)
     config = layout.put_blob(CONFIG, config_bytes(ImageSpec(), ARM, written, created=created))
     content = manifest_bytes(config, [layer.descriptor for layer in written])
     return Written(layout, replace(layout.put_blob(MANIFEST, content), platform=ARM), written)

@@ -76,5 +76,5 @@ def test_what_is_no_baseline_is_refused(content: str, words: str, path: Path) ->
 def test_a_baseline_that_cannot_be_read(path: Path) -> None:
     """The file system says why."""
     path.mkdir()
-    with pytest.raises(StorageError, match=r"gomab-sizes\.json: cannot be read: Is a directory"):
+    with pytest.raises(StorageError, match=r"gomab-sizes\.json: cannot be read: is a directory"):
         read_baseline(path, UPDATE)

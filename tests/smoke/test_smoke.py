@@ -23,7 +23,8 @@ from gomab_tasks.project import Project, open_project
 from gomab_tasks.smoke.outcome import read_outcomes, require_smoked
 from gomab_tasks.tasks.delivery import smoke
 from gomab_tasks.tasks.images import images
-from tests.conftest import ModuleFactory, ToolFactory, free_port
+from tests.conftest import ModuleFactory, ToolFactory
+from tests.servers import free_port
 
 Open = Callable[..., Project]
 
