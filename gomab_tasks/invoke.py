@@ -146,11 +146,13 @@ def _run(door: Door, task: Task, context: Context, values: dict[str, Any]) -> No
 
 def _command(task: Task) -> str:
     """Spell how the user started this task, `{}` in its place: `invoke go.{}`."""
-    program = Path(sys.argv[0]).name
+    called = Path(sys.argv[0])
+    modules = {"gomab_tasks": "gomab", "invoke": "invoke"}  # python -m
+    program = modules.get(called.parent.name, "") if called.name == "__main__.py" else called.name
     word = next(
         (word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), task.name
     )
-    return f"{'invoke' if program == '__main__.py' else program} {word.removesuffix(task.name)}{{}}"
+    return f"{program or 'invoke'} {word.removesuffix(task.name)}{{}}"
 
 
 class _Script(Program):

@@ -20,18 +20,18 @@ import nox.registry
 
 from gomab_tasks.errors import SettingsError, StoppedError, TerminatedError
 from gomab_tasks.frontdoor import Door, run_task
-from gomab_tasks.platforms import Platform, PlatformError
-from gomab_tasks.platforms import select as select_platform
-from gomab_tasks.settings import read_settings
+from gomab_tasks.platforms import Platform
+from gomab_tasks.selection import select
+from gomab_tasks.settings import Group, read_settings
 from gomab_tasks.tasks import TASKS, Task
 from gomab_tasks.tasks.commandline import parse_options
+from gomab_tasks.tasks.options import GENERAL
 
 if TYPE_CHECKING:
     from nox.sessions import Session
 
 # Taken early: by the time a session runs, a worker may have lost it.
 _PARENT = os.getppid()
-_FALLBACK = (Platform("linux", "amd64"), Platform("linux", "arm64"))
 
 
 def register(
@@ -54,7 +54,7 @@ def register(
     A broken table does not break the noxfile: the sessions are there, and each
     fails with all problems of the table.
 
-    Raises `ValueError` for names that are no tasks, and for sessions that exist.
+    Ends Nox with a line for each name that is no task, and for each session that exists.
     """
     door = Door(Path(root or Path.cwd()).resolve(), settings, f"nox -s {prefix}{{}}")
     known = {task.name for task in TASKS}
@@ -93,11 +93,11 @@ def _register(door: Door, task: Task, name: str, *, is_default: bool) -> None:
 
 
 def _platforms(door: Door) -> Sequence[Platform]:
-    """Give the table's platforms; with a broken table, the sessions exist and tell its problems."""
+    """Give the table's platforms; with a broken table the default ones, whose sessions tell its problems."""
     try:
         return read_settings(door.root, door.settings).platforms
     except SettingsError:
-        return _FALLBACK
+        return Group().platforms
 
 
 def _run(door: Door, task: Task, session: Session, platform: str) -> None:
@@ -109,7 +109,7 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
             options["arch"] = _one_platform(door, options["arch"], platform, session)
     except SettingsError as error:
         session.error(str(error))
-    general = {name: options.pop(name) for name in ("json", "quiet")}
+    general = {option.name: options.pop(option.name) for option in GENERAL}
     parent = _PARENT if getattr(session, "parallel", False) else None  # not in every supported Nox
     outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"], parent=parent)
     if outcome.code == StoppedError.exit_code:
@@ -125,22 +125,15 @@ def _one_platform(door: Door, arch: Sequence[str], platform: str, session: Sessi
 
     Raises `SettingsError` for what has no session: nothing would run, and look like success.
     """
-    table = {str(one) for one in _platforms(door)}
-    chosen = {name for text in arch for word in text.split(",") for name in _selected(word, table)}
-    if chosen - table:
+    if not arch:
+        return (platform,)
+    selection = select(arch, read_settings(door.root, door.settings))
+    if selection.added:
+        added = ", ".join(map(str, selection.added))
         raise SettingsError(
-            f"--arch {', '.join(sorted(chosen - table))}: the table does not list it, so it has no session; "
+            f"--arch {added}: the table does not list it, so it has no session; "
             f"use {door.command.format('images')}, which adds platforms"
         )
-    if arch and platform not in chosen:
+    if platform not in map(str, selection.chosen):
         session.skip(f"--arch {' '.join(arch)} leaves out {platform}")
     return (platform,)
-
-
-def _selected(word: str, table: Collection[str]) -> Collection[str]:
-    if word.strip() == "all":
-        return table
-    try:
-        return (str(select_platform(word)),)
-    except PlatformError as error:
-        raise SettingsError(f"--arch {error}") from None

@@ -13,8 +13,8 @@ from gomab_tasks.golang.compile import Build, Flags, link_flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.platforms import Platform
 from gomab_tasks.selection import Selection
-from gomab_tasks.settings import Group, Settings
-from gomab_tasks.settings.problem import Problem, WrongValueError, wrong
+from gomab_tasks.settings import Go, Group, Settings
+from gomab_tasks.settings.problem import Problem, WrongValueError, nearest
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
 
@@ -83,15 +83,30 @@ def plan_images(settings: Settings, facts: Facts, selection: Selection) -> tuple
 
     Raises `SettingsError` as `make_plan` does.
     """
-    groups = {name: settings.images.get(name, settings.shared) for name in facts.mains}
+    groups = {name: settings.group(name) for name in facts.mains}
     images = tuple(
         ImagePlan(name, group, facts.mains[name], selection.of(group.platforms), group.platforms)
         for name, group in groups.items()
     )
     reason = "Go links it only through a C compiler, and gomab builds without cgo"
-    _refuse_platforms(images, selection.added, settings.source, lambda platform: platform.needs_cgo, reason)
+    wanted = {image.name: image.platforms for image in images}
+    _refuse_platforms(wanted, selection.added, settings.source, lambda platform: platform.needs_cgo, reason)
     _check_references(images, settings.source)
     return images
+
+
+def named(images: Sequence[ImagePlan], names: Sequence[str]) -> tuple[ImagePlan, ...]:
+    """Choose images by name, all if there is none.
+
+    Raises `SettingsError` for a name that no image has.
+    """
+    known = [image.name for image in images]
+    for name in names:
+        if name not in known:
+            guess = nearest(name, known)
+            advice = f"did you mean '{guess}'?" if guess else f"there are: {', '.join(known)}"
+            raise SettingsError(f"--image {name}: is no image; {advice}")
+    return tuple(image for image in images if not names or image.name in names)
 
 
 def read_each(images: Iterable[ImagePlan], source: Path, read: Callable[[ImagePlan], T]) -> dict[str, T]:
@@ -114,10 +129,15 @@ def read_each(images: Iterable[ImagePlan], source: Path, read: Callable[[ImagePl
     return found
 
 
-def require_linux(plan: Plan, source: Path) -> None:
-    """Raise `SettingsError` when an image is wanted for another system than linux."""
+def require_linux(wanted: Mapping[str, Sequence[Platform]], added: Sequence[Platform], source: Path) -> None:
+    """Raise `SettingsError` when an image is wanted for another system than linux.
+
+    Args:
+        wanted: image -> platforms.
+        added: those that `--arch` gave and the table does not list.
+    """
     reason = "images are for linux, and only `build` compiles for other systems"
-    _refuse_platforms(plan.images, plan.added, source, lambda platform: platform.os != "linux", reason)
+    _refuse_platforms(wanted, added, source, lambda platform: platform.os != "linux", reason)
 
 
 def flags_of(image: ImagePlan, templates: Templates) -> Flags:
@@ -127,12 +147,21 @@ def flags_of(image: ImagePlan, templates: Templates) -> Flags:
     """
     go = image.group.go
     variables = {
-        name: templates.fill(value, f"go.variables.{name}", image.name)
+        name: templates.fill(value, ("go", "variables", name), image.name)
         for name, value in go.variables.items()
     }
-    flags = Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp)
+    flags = go_flags(go, variables)
     link_flags(flags)  # what it refuses is said before anything is downloaded
     return flags
+
+
+def go_flags(go: Go, variables: Mapping[str, str]) -> Flags:
+    """Turn go settings into flags.
+
+    Args:
+        variables: the values of `go.variables`, which are templates in the settings.
+    """
+    return Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp)
 
 
 def _plan_builds(
@@ -168,7 +197,7 @@ def _coexist(one: ImagePlan, other: ImagePlan) -> bool:
 
 
 def _refuse_platforms(
-    images: Sequence[ImagePlan],
+    wanted: Mapping[str, Sequence[Platform]],
     added: Sequence[Platform],
     source: Path,
     is_refused: Callable[[Platform], bool],
@@ -177,12 +206,13 @@ def _refuse_platforms(
     """Say from where each platform that is refused came: from `--arch`, else from the table."""
     if given := ", ".join(str(platform) for platform in added if is_refused(platform)):
         raise SettingsError(f"--arch {given}: {reason}; leave it out")
-
-    def check(image: ImagePlan) -> None:
-        if listed := ", ".join(str(platform) for platform in image.platforms if is_refused(platform)):
-            raise wrong(("platforms",), f"has {listed}: {reason}; take it out")
-
-    read_each(images, source, check)
+    problems: list[str] = []
+    for image, platforms in wanted.items():
+        if listed := ", ".join(str(platform) for platform in platforms if is_refused(platform)):
+            problem = Problem(("platforms",), f"has {listed}: {reason}; take it out")
+            problems += refusal(source, [problem], image).problems
+    if problems:
+        raise SettingsError(dict.fromkeys(problems))
 
 
 def _check_references(images: Sequence[ImagePlan], source: Path) -> None:

@@ -103,7 +103,7 @@ class DockerfileResult:
         if self.written:
             return f"wrote {self.file} and {self.file}.dockerignore; commit them"
         if self.checked:
-            return f"{self.file} is what the table says"
+            return f"{self.file} and {self.file}.dockerignore are what the table says"
         return self.dockerfile.rstrip("\n")
 
 

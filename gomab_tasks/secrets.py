@@ -7,6 +7,7 @@ carries one).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 
@@ -26,6 +27,11 @@ def is_secret_name(name: str) -> bool:
     return bool(_NAMES.search(name.upper()))
 
 
+def has_login(text: str) -> bool:
+    """Tell whether a URL in a text carries a login."""
+    return "://" in text and bool(_USERINFO.search(text))
+
+
 def redactor(environment: Mapping[str, str]) -> Redact:
     """Make a function that replaces what is secret in a text by `***`."""
     # A key of several lines is also looked for line by line, as output comes.
@@ -33,7 +39,7 @@ def redactor(environment: Mapping[str, str]) -> Redact:
         {
             part
             for name, value in environment.items()
-            if is_secret_name(name) and not value.startswith("/")
+            if is_secret_name(name) and not _is_path(value)
             for part in (value, *value.splitlines())
             if len(part) >= _SHORTEST
         },
@@ -48,3 +54,8 @@ def redactor(environment: Mapping[str, str]) -> Redact:
         return pattern.sub("***", text) if pattern else text
 
     return redact
+
+
+def _is_path(value: str) -> bool:
+    """Tell where something lies from a secret that begins with a slash, as base64 may."""
+    return value.startswith("/") and os.path.exists(value)  # noqa: PTH110 - `Path.exists` raises for long values

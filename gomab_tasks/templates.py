@@ -11,8 +11,10 @@ import re
 import shlex
 from pathlib import Path
 
-from gomab_tasks.errors import SettingsError, ToolError
+from gomab_tasks.errors import ToolError
 from gomab_tasks.process import Processes
+from gomab_tasks.settings import FILE
+from gomab_tasks.settings.refusal import Where, refusal_at
 from gomab_tasks.settings.template import fill_template
 
 _SHORT = 12
@@ -29,21 +31,22 @@ class Templates:
         self._processes = processes
         self._folder = folder
 
-    def fill(self, text: str, where: str, image: str = "") -> str:
+    def fill(self, text: str, where: Where, image: str = "") -> str:
         """Replace the fields of `text`.
 
         Args:
-            where: the key that holds it, for messages.
+            where: what holds it, for messages; a key's path is as if all images shared the table.
             image: the value of `{image}`.
 
-        Raises `SettingsError` when a field has no value here, with the cure.
+        Raises `SettingsError` when a field has no value here, with the line and the cure.
         """
 
         def value(field: str) -> str:
             try:
                 return image if field == "image" else self._look_up(field)
             except ToolError as error:
-                raise SettingsError(f"{where}: {{{field}}} has no value: {error}") from None
+                problem = f"takes {{{field}}}, which has no value: {error}"
+                raise refusal_at(self._folder / FILE, where, problem, image) from None
 
         return fill_template(text, value)
 

@@ -6,13 +6,10 @@ import json
 import os
 import shutil
 import site
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +17,6 @@ import pytest
 
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, index_bytes, manifest_bytes
-from gomab_tasks.oci.layer import write_layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.platforms import Platform
@@ -28,6 +24,8 @@ from gomab_tasks.process import Processes
 from gomab_tasks.project import open_project
 from gomab_tasks.secrets import redactor
 from gomab_tasks.tasks.images import images
+from tests.layers import write_layer
+from tests.servers import run_registry
 
 TESTS = Path(__file__).parent
 
@@ -46,13 +44,6 @@ PLATFORMS = (AMD64, ARM)
 
 # What changes a build and may be set on the machine that runs the tests.
 _LEAKS = ("GOFLAGS", "GOOS", "GOARCH", "GOARM", "GOARM64", "GOAMD64", "GOEXPERIMENT", "GOWORK", "CGO_ENABLED")
-
-
-_REGISTRY = """\
-version: 0.1
-storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
-"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,53 +81,8 @@ def go() -> Path:
 @pytest.fixture(scope="session")
 def registry(tool: ToolFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run an empty docker-registry and give its address, `127.0.0.1:PORT`."""
-    program = tool("docker-registry")
-    folder = tmp_path_factory.mktemp("registry")
-    port = free_port()
-    settings = folder / "registry.yml"
-    settings.write_text(_REGISTRY.format(root=folder / "storage", port=port))
-    with (folder / "log").open("wb") as log:
-        child = subprocess.Popen([program, "serve", settings], stdout=log, stderr=log)
-    try:
-        wait_until_up(f"http://127.0.0.1:{port}/v2/", folder / "log")
-        yield f"127.0.0.1:{port}"
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_listening(port: int, log: Path) -> None:
-    """Wait until a server that was just started takes connections; else fail with its log."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5):
-                return
-        except OSError:
-            time.sleep(0.02)
-    pytest.fail(f"nothing listens at {port}: {log.read_text()}")
-
-
-def wait_until_up(url: str, log: Path) -> None:
-    """Wait until a server that was just started answers with success; else fail with its log."""
-    # A proxy of the environment must not see loopback addresses.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            with opener.open(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.05)
-    pytest.fail(f"{url} does not answer: {log.read_text()}")
+    with run_registry(tool("docker-registry"), tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture
@@ -235,22 +181,6 @@ def serving(_served: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Give a project's folder with something in it."""
-    folder = tmp_path.resolve() / "project"
-    (folder / "data" / "deep").mkdir(parents=True)
-    (folder / "data" / "a.txt").write_text("a")
-    (folder / "data" / "deep" / "b.txt").write_text("b")
-    return folder
-
-
-def by_path(entries: Sequence[Entry]) -> dict[str, Entry]:
-    """Find entries by their paths, of which none stands twice."""
-    assert len({entry.path for entry in entries}) == len(entries)
-    return {entry.path: entry for entry in entries}
-
-
-@pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """Give a layout whose folder does not exist yet."""
     return Layout(tmp_path / "layout")
@@ -269,18 +199,18 @@ class Made:
 @pytest.fixture
 def made(layout: Layout) -> Made:
     """Write a small but whole layout, as a build does."""
-    shared = write_layer([Entry(path="tmp", kind="directory", mode=0o1777)], layout, 1)
+    shared = write_layer([Entry(path="tmp", kind="directory", mode=0o1777)], layout)
     layers, manifests = {}, []
     for platform in PLATFORMS:
         program = Entry(path="app/api", kind="file", mode=0o755, source=f"{platform}\n".encode() * 1000)
-        layers[platform] = (shared, write_layer([program], layout, 1))
+        layers[platform] = (shared, write_layer([program], layout))
         spec = ImageSpec(entrypoint=("/app/api",), user="65532:65532", workdir="/app")
         history = [History(created_by="gomab: root files"), History(created_by="gomab: /app/api")]
         config = layout.put_blob(CONFIG, config_bytes(spec, platform, layers[platform], history=history))
         content = manifest_bytes(config, [layer.descriptor for layer in layers[platform]])
         manifests.append(replace(layout.put_blob(MANIFEST, content), platform=platform))
     index = layout.put_blob(INDEX, index_bytes(manifests, {"org.opencontainers.image.revision": "abc"}))
-    layout.write_index(index, "v1")
+    layout.write_index(index)
     return Made(layout, index, tuple(manifests), layers)
 
 

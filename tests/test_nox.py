@@ -64,6 +64,22 @@ def test_arch_of_single_platforms(root: Path) -> None:
         assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.parametrize(
+    ("platforms", "arch", "made"),
+    [
+        ('"linux/amd64/v3", "linux/arm64"', "amd64", "linux_amd64_v3"),
+        ('"linux/arm/v6", "linux/amd64"', "arm", "linux_arm_v6"),
+        ('"linux/amd64", "linux/arm64"', "arm64,", "linux_arm64"),
+    ],
+)
+def test_arch_means_the_same_in_every_front_door(root: Path, platforms: str, arch: str, made: str) -> None:
+    """A word without a variant is the table's platform of that architecture."""
+    (root / "pyproject.toml").write_text(f"[tool.gomab]\nplatforms = [{platforms}]\n")
+    done = nox(root, "-s", "image", "--", "--arch", arch)
+    assert done.returncode == 0, done.stderr
+    assert [path.stem for path in (root / "build/gomab/records/hello").iterdir()] == [made]
+
+
 def test_options_of_other_tasks(root: Path) -> None:
     """One command line serves several sessions; what no task knows is an error."""
     done = nox(root, "-s", "images", "size", "clean", "--", "--update", "--arch=arm64", "--quiet")

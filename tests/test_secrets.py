@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gomab_tasks.secrets import redactor
@@ -39,10 +41,18 @@ def test_other_values(name: str) -> None:
     assert redactor({name: "ordinary"})("an ordinary word") == "an ordinary word"
 
 
-def test_short_values_and_paths() -> None:
-    """Values too short to be secret, and paths, stay readable."""
-    redact = redactor({"TOKEN": "1", "SECRET": "yes", "SSH_AUTH_SOCK": "/run/agent.sock"})
-    assert redact("1 yes /run/agent.sock") == "1 yes /run/agent.sock"
+def test_short_values_and_paths(tmp_path: Path) -> None:
+    """Values too short to be secret, and paths of what is there, stay readable."""
+    path = tmp_path / "credentials.json"
+    path.touch()
+    redact = redactor({"TOKEN": "1", "SECRET": "yes", "GOOGLE_APPLICATION_CREDENTIALS": str(path)})
+    assert redact(f"1 yes {path}") == f"1 yes {path}"
+
+
+def test_a_secret_that_looks_like_a_path() -> None:
+    """Random secrets are often base64, one in sixty-four of which begins with a slash."""
+    secret = "/9j4AAQSkZJRg/KGgo="
+    assert redactor({"AWS_SECRET_ACCESS_KEY": secret})(f"key {secret}") == "key ***"
 
 
 def test_overlapping_values() -> None:

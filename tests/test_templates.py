@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.process import Processes
 from gomab_tasks.secrets import redactor
+from gomab_tasks.settings.refusal import Where
 from gomab_tasks.settings.template import FIELDS
 from gomab_tasks.templates import Templates
 from tests.conftest import Git
@@ -15,7 +17,7 @@ from tests.conftest import Git
 
 def fill(folder: Path, text: str, **env: str) -> str:
     variables = {**os.environ, **env}
-    return Templates(Processes(variables, redactor({})), folder).fill(text, "image.tags[0]", "api")
+    return Templates(Processes(variables, redactor({})), folder).fill(text, ("image", "tags", 0), "api")
 
 
 def refusal(folder: Path, text: str, **env: str) -> str:
@@ -49,7 +51,8 @@ def test_a_commit_after_a_tag(git: Git, checkout: Path) -> None:
     short = git(checkout, "rev-parse", "HEAD")[:12]
     assert fill(checkout, "{version}") == f"1.2.3-1-g{short}"
     assert refusal(checkout, "{git.tag}") == (
-        "image.tags[0]: {git.tag} has no value: the commit has no tag; git tag vX.Y.Z"
+        "pyproject.toml: image.tags[0] takes {git.tag}, which has no value: "
+        "the commit has no tag; git tag vX.Y.Z"
     )
 
 
@@ -121,7 +124,7 @@ def test_dubious_ownership_names_the_command(checkout: Path) -> None:
 def test_without_git(tmp_path: Path) -> None:
     """A machine without git is told so."""
     message = refusal(tmp_path, "{git.sha}", PATH=str(tmp_path))
-    assert message.startswith("image.tags[0]: {git.sha} has no value: ")
+    assert message.startswith("pyproject.toml: image.tags[0] takes {git.sha}, which has no value: ")
     assert "git" in message.partition("value: ")[2]
 
 
@@ -141,13 +144,36 @@ def test_git_is_asked_in_one_language(git: Git, checkout: Path, tmp_path: Path) 
 def test_an_unset_variable(tmp_path: Path) -> None:
     """The message names key and variable."""
     assert refusal(tmp_path, "v{env.GOMAB_UNSET}") == (
-        "image.tags[0]: {env.GOMAB_UNSET} has no value: set the variable GOMAB_UNSET"
+        "pyproject.toml: image.tags[0] takes {env.GOMAB_UNSET}, which has no value: "
+        "set the variable GOMAB_UNSET"
     )
+
+
+@pytest.mark.parametrize(
+    ("where", "image", "message"),
+    [
+        (("go", "variables", "main.build"), "api", 'pyproject.toml:3: go.variables."main.build" takes '),
+        (("go", "variables", "main.build"), "worker", "pyproject.toml:6: images.worker.go.variables."),
+        (("image", "labels", "run"), "api", "pyproject.toml: image.labels.run takes "),
+        ("--tag", "api", "--tag takes "),
+    ],
+)
+def test_a_missing_value_is_told_with_its_line(
+    tmp_path: Path, where: Where, image: str, message: str
+) -> None:
+    """That of the image's own table, where it has the key."""
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.gomab]\n[tool.gomab.go.variables]\n"main.build" = "{env.BUILD}"\n'
+        '\n[tool.gomab.images.worker]\ngo.variables."main.build" = "{env.BUILD}"\n'
+    )
+    templates = Templates(Processes({}, redactor({})), tmp_path)
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}.*set the variable BUILD$"):
+        templates.fill("{env.BUILD}", where, image)
 
 
 def test_git_is_asked_once(git: Git, checkout: Path, processes: Processes) -> None:
     """All values of a run speak of one commit, even when another one appears in between."""
     templates = Templates(processes, checkout)
-    before = templates.fill("{git.sha}", "image.tags[0]")
+    before = templates.fill("{git.sha}", ("image", "tags", 0))
     git(checkout, "commit", "--quiet", "--allow-empty", "--message=second")
-    assert templates.fill("{git.sha}", "image.labels.revision") == before
+    assert templates.fill("{git.sha}", ("image", "labels", "revision")) == before

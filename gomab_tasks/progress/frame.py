@@ -22,7 +22,17 @@ from dataclasses import dataclass
 from gomab_tasks.progress.board import Board, Work, joint_state
 from gomab_tasks.progress.drawing import Line, Piece, Space
 from gomab_tasks.progress.table import lay_out
-from gomab_tasks.progress.text import columns, duration, is_digest, padded, printable_line, shorten
+from gomab_tasks.progress.text import (
+    columns,
+    duration,
+    indented,
+    is_digest,
+    padded,
+    printable_line,
+    printable_lines,
+    shorten,
+    wrapped,
+)
 
 _STEP_WIDTH, _TIME_WIDTH = 8, 6
 # A terminal echoes ^C behind the last line, which must not wrap then.
@@ -36,11 +46,12 @@ class _Parts:
     early: list[Line]
     table: list[Line]
     late: list[Line]
+    failures: list[Line]
     status: list[Line]
 
     def lines(self) -> list[Line]:
         """Join the parts that are not empty by empty lines."""
-        parts = [part for part in (self.early, self.table, self.late, self.status) if part]
+        parts = [part for part in (self.early, self.table, self.late, self.failures, self.status) if part]
         return [line for part in parts for line in ([], *part)][1:]
 
 
@@ -49,14 +60,18 @@ def compose(board: Board, space: Space, now: float) -> list[Line]:
     early, late = _begun(board)
     status = [_status(board, space, now)]
     parts = _Parts(
-        _live_lines(early, space, now), lay_out(board, space, now), _live_lines(late, space, now), status
+        _live_lines(early, space, now),
+        lay_out(board, space, now),
+        _live_lines(late, space, now),
+        _first(failure_lines(board, space), space),
+        status,
     )
     lines = parts.lines()
     if len(lines) > space.height:
         running = [work for work in (*early, *late) if work.state == "running"]
         head = _live_lines(running, space, now)
         room = space.height - len(head) - len(status) - 2
-        lines = _Parts(head, lay_out(board, space, now, room), [], status).lines()[-space.height :]
+        lines = _Parts(head, lay_out(board, space, now, room), [], [], status).lines()[-space.height :]
     return [_cut(line, space) for line in lines]
 
 
@@ -69,8 +84,49 @@ def conclude(board: Board, space: Space) -> list[Line]:
         _last_lines(early, space, board.end),
         [_cut(line, space) for line in lay_out(board, space, board.end)],
         _last_lines(late, space, board.end),
+        [],
         [_ending(board, space, board.end)],
     ).lines()
+
+
+def failure_lines(board: Board, space: Space, told: str = "") -> list[Line]:
+    """Lay out what steps failed with, each once for all platforms, but for what `told` holds already."""
+    groups: dict[str, list[Work]] = {}
+    for work in board.works:
+        if work.state == "failed" and work.text and _on_one_line(work.text) not in _on_one_line(told):
+            groups.setdefault(work.text, []).append(work)
+    return [
+        line for text, works in groups.items() for line in message_lines(f"{_where(works)}: {text}", space)
+    ]
+
+
+def _first(lines: list[Line], space: Space) -> list[Line]:
+    """Leave what is running its room; the end of the run tells all."""
+    limit = max(space.height // 4, 1)
+    if len(lines) <= limit:
+        return lines
+    return [
+        *lines[: limit - 1],
+        [Piece(f"{space.glyphs.ellipsis} {len(lines) - limit + 1} more lines", "dim")],
+    ]
+
+
+def message_lines(message: str, space: Space) -> list[Line]:
+    """Lay out a message whole, wrapped between words."""
+    first, *rest = printable_lines(message)
+    head = wrapped(f"{space.glyphs.sign('failed', 0)} {first}", space.width)
+    others = [part for line in indented(rest) for part in wrapped(line, space.width)]
+    return [*([Piece(line, "failed")] for line in head), *([Piece(line)] for line in others)]
+
+
+def _where(works: Sequence[Work]) -> str:
+    """Name the first step and all platforms."""
+    platforms = ", ".join(dict.fromkeys(work.platform for work in works if work.platform))
+    return " ".join(filter(None, (works[0].step, printable_line(works[0].subject), platforms)))
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def conclude_briefly(board: Board, space: Space) -> list[Line]:

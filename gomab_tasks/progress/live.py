@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Self, TextIO
 from gomab_tasks.progress.board import Board
 from gomab_tasks.progress.drawing import ASCII, UNICODE, Line, Piece, Space
 from gomab_tasks.progress.events import Event
-from gomab_tasks.progress.failures import Failures
-from gomab_tasks.progress.frame import compose, conclude, conclude_briefly
-from gomab_tasks.progress.plain import indented, remark_lines
-from gomab_tasks.progress.text import LineWriter, can_encode, printable_line
+from gomab_tasks.progress.frame import compose, conclude, conclude_briefly, failure_lines, message_lines
+from gomab_tasks.progress.plain import remark_lines
+from gomab_tasks.progress.text import LineWriter, can_encode, wrapped
 
 if TYPE_CHECKING:
     from gomab_tasks.progress.screen import Screen
@@ -28,14 +27,16 @@ DELAY_SECONDS = 0.4
 
 
 class Live:
-    """Render events as a view that changes in place; remarks and failures stay above it."""
+    """Render events as a view that changes in place; remarks stay above it.
+
+    What steps failed with stands in it until the end of the run tells it whole.
+    """
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str]) -> None:
         self._stream = stream
         self._environment = environment
         self._glyphs = UNICODE if can_encode(stream, UNICODE.all) else ASCII
         self._writer = LineWriter(stream)
-        self._failures = Failures()
         # The board's lock is never held while something is written: the one
         # that draws holds rich's locks and then asks for the board.
         self._board_lock = threading.RLock()
@@ -65,20 +66,25 @@ class Live:
             self._board.close(kind, time.monotonic())
         with self._screen_lock:
             self._is_closed = True
-            screen = self._screen
-            if screen is None:
-                self._writer.write(
-                    map(_plain, self._below_remarks(conclude_briefly(self._board, self._space())))
-                )
+            lines = self._below_remarks(self._last_lines(is_told=kind is not None))
+            if self._screen is None:
+                self._writer.write(map(_plain, lines))
                 return
             with contextlib.suppress(OSError, ValueError):
-                screen.close(self._below_remarks(conclude(self._board, self._space())))
+                self._screen.close(lines)
+
+    def _last_lines(self, *, is_told: bool) -> list[Line]:
+        """Lay out the end; failures that the run got over too, for nobody else tells them."""
+        space = self._space()
+        lay_out = conclude_briefly if self._screen is None else conclude
+        failures = [] if is_told else failure_lines(self._board, space)
+        return [*lay_out(self._board, space), *([[], *failures] if failures else [])]
 
     def report(self, message: str) -> None:
-        """Show what the run failed with, whole, unless a step showed it."""
-        lines = self._failures.whole(message)
-        if lines:
-            self._print([*([[]] if self._board.works else []), *self._message(lines)])
+        """Show what the run failed with, whole, below what else steps failed with."""
+        space = self._space()
+        gap: list[Line] = [[]] if self._board.works else []
+        self._print([*gap, *failure_lines(self._board, space, message), *message_lines(message, space)])
 
     def _open(self) -> None:
         from gomab_tasks.progress.screen import Screen  # noqa: PLC0415 - loads rich
@@ -116,32 +122,14 @@ class Live:
                 self._writer.write(map(_plain, lines))
 
     def _lasting(self, event: Event) -> list[Line]:
-        match event.kind:
-            case "said":
-                return [[Piece(line)] for line in remark_lines(event)]
-            case "warned":
-                first, *rest = remark_lines(event)
-                label, _, first = first.partition(":")
-                head = [Piece(f"{self._glyphs.warning} {label}:", "warning"), Piece(first)]
-                return [head, *([Piece(line)] for line in rest)]
-            case "failed":
-                return self._failure(event)
-        return []
-
-    def _failure(self, event: Event) -> list[Line]:
-        lines = self._failures.news(event, self._glyphs.ellipsis)
-        if not lines:
+        if event.kind not in ("said", "warned"):
             return []
-        first, *rest = lines
-        if not event.platform or event.platform not in first:
-            where = " ".join(filter(None, (event.step, printable_line(event.subject), event.platform)))
-            first = f"{where}: {first}"
-        return self._message([first, *rest])
-
-    def _message(self, lines: list[str]) -> list[Line]:
-        first, *rest = lines
-        head = Piece(f"{self._glyphs.sign('failed', 0)} {first}", "failed")
-        return [[head], *([Piece(line)] for line in indented(rest))]
+        sign = f"{self._glyphs.warning} " if event.kind == "warned" else ""
+        first, *rest = remark_lines(event)
+        width = self._space().width
+        head, *others = [part for line in (f"{sign}{first}", *rest) for part in wrapped(line, width)]
+        label, colon, words = head.partition(":") if sign else ("", "", head)
+        return [[Piece(f"{label}{colon}", "warning"), Piece(words)], *([Piece(line)] for line in others)]
 
 
 def _plain(line: Iterable[Piece]) -> str:

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from types import TracebackType
 from typing import Self, TextIO
 
 from gomab_tasks.progress.board import Board, Work
 from gomab_tasks.progress.events import Event
 from gomab_tasks.progress.failures import Failures
-from gomab_tasks.progress.text import LineWriter, printable_line, printable_lines
+from gomab_tasks.progress.text import LineWriter, indented, printable_line, printable_lines
 
 # Of the other steps, which take moments, only the end is worth a line.
 LONG_STEPS = frozenset({"compile", "download", "push", "pull", "smoke"})
 _STEP_WIDTH, _PLATFORM_WIDTH = 8, 13
-_INDENT = "  "
 _OUTCOMES = {"finished": "done in", "failed": "failed after", "stopped": "stopped after"}
 
 
@@ -89,11 +87,6 @@ def remark_lines(event: Event) -> list[str]:
         first = f"{about}: {first}"
     first = f"warning: {first}" if event.kind == "warned" else first
     return [first, *indented(rest)]
-
-
-def indented(lines: Iterable[str]) -> list[str]:
-    """Set the further lines of a message apart from the lines of other events."""
-    return [f"{_INDENT}{line}".rstrip() for line in lines]
 
 
 def stopped_lines(works: list[Work], now: float) -> list[str]:

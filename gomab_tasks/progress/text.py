@@ -21,6 +21,7 @@ _UNSAFE = re.compile(
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _LAST_BYTE = 0xFF
+_INDENT = "  "
 _MINUTE, _HOUR = 60, 3600
 _PRECISE_SECONDS = 10
 
@@ -41,6 +42,11 @@ def printable_line(text: str) -> str:
 def printable_lines(text: str) -> list[str]:
     """Split into lines, without trailing blanks."""
     return [line.rstrip() for line in printable(text).rstrip().split("\n")]
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Set the further lines of a message apart from the lines of other events."""
+    return [f"{_INDENT}{line}".rstrip() for line in lines]
 
 
 def _escaped(character: str) -> str:
@@ -78,6 +84,23 @@ def shorten(text: str, width: int, ellipsis: str) -> str:
     while text and columns(text) + columns(ellipsis) > width:
         text = text[:-1]
     return text.rstrip() + ellipsis if text else ""
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a line between words, never within one: digests, paths and commands' words stay whole.
+
+    What goes on is indented a little further. A word wider than `width` has a line of its own.
+    """
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines: list[str] = []
+    line = ""
+    for word in text.strip().split(" "):
+        longer = f"{line} {word}" if line else f"{indent}{'  ' if lines else ''}{word}"
+        if line and columns(longer) > width:
+            lines.append(line)
+            longer = f"{indent}  {word}"
+        line = longer
+    return [*lines, line]
 
 
 def duration(seconds: float) -> str:

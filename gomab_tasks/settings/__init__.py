@@ -4,7 +4,9 @@ from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.quantity import Growth
 from gomab_tasks.settings.reader import FILE, HEADING, has_table, read_settings
 from gomab_tasks.settings.schema import (
+    ENGINES,
     SCRATCH,
+    EngineName,
     FileEntry,
     Go,
     Group,
@@ -12,15 +14,17 @@ from gomab_tasks.settings.schema import (
     Registries,
     Settings,
     Size,
-    Smoke,
 )
+from gomab_tasks.settings.smoke import Smoke
 
 __all__ = [
+    "ENGINES",
     "FILE",
     "HEADING",
     "SCRATCH",
     "BuildKit",
     "Dockerfile",
+    "EngineName",
     "FileEntry",
     "Go",
     "Group",

@@ -45,7 +45,8 @@ class Dockerfile:
     ssh: tuple[str, ...] = key(
         Items(_HOST),
         [],
-        "Hosts whose private modules are fetched over SSH, with the keys of `--ssh default`.",
+        "Hosts whose private modules are fetched over SSH, with the keys of `--ssh default`. The secret "
+        "`known_hosts` says which keys the hosts have; without it, the first that a host shows is taken.",
     )
 
 
@@ -71,8 +72,8 @@ class BuildKit:
     secrets: tuple[str, ...] = key(
         Items(_ARGUMENT),
         [],
-        "Secrets, as for `--secret`: `id=netrc,src=/run/secrets/netrc`. Without any, the secret `netrc` is "
-        "the user's own ~/.netrc.",
+        "Secrets, as for `--secret`: `id=netrc,src=/run/secrets/netrc`. Without any, the secrets "
+        "`netrc` and `known_hosts` are the user's own ~/.netrc and ~/.ssh/known_hosts.",
         also=("secret",),
     )
     ssh: tuple[str, ...] = key(

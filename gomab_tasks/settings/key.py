@@ -12,7 +12,7 @@ from gomab_tasks.settings.problem import (
     KeyPath,
     Problem,
     WrongValueError,
-    collected,
+    collecting,
     dotted,
     show,
     wrong,
@@ -94,14 +94,12 @@ class Table:
         """Read every key; the problems of all of them are raised at once."""
         if not isinstance(value, Mapping):
             raise wrong(path, f"is {show(value)}; write a table: [{dotted(('tool', 'gomab', *path))}]")
-        problems: list[Problem] = []
         read: dict[str, object] = {}
-        for name, item in value.items():
-            with collected(problems):
-                declared = self._find(str(name), path)
-                read[declared.field] = declared.kind.read(item, (*path, str(name)))
-        if problems:
-            raise WrongValueError(problems)
+        with collecting() as part:
+            for name, item in value.items():
+                with part():
+                    declared = self._find(str(name), path)
+                    read[declared.field] = declared.kind.read(item, (*path, str(name)))
         return read
 
     def schema(self) -> Schema:

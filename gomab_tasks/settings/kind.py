@@ -13,7 +13,7 @@ from gomab_tasks.settings.problem import (
     KeyPath,
     Problem,
     WrongValueError,
-    collected,
+    collecting,
     dotted,
     nearest,
     quoted_key,
@@ -219,14 +219,13 @@ class Items(Generic[T]):
             raise wrong(path, f"is {show(value)}; write a {self.name}{self._suggest(value)}")
         if self.filled and not value:
             raise wrong(path, "is an empty list; name one at least, or leave the key out")
-        problems: list[Problem] = []
         read: dict[int, T] = {}
-        for index, item in enumerate(value):
-            with collected(problems):
-                read[index] = self.item.read(item, (*path, index))
-        problems += _repetitions(self._comparable(read, value, path))
-        if problems:
-            raise WrongValueError(problems)
+        with collecting() as part:
+            for index, item in enumerate(value):
+                with part():
+                    read[index] = self.item.read(item, (*path, index))
+            with part():
+                _refuse_repetitions(self._comparable(read, value, path))
         return tuple(read.values())
 
     def schema(self) -> Schema:
@@ -260,14 +259,16 @@ class Items(Generic[T]):
         return f": {show(words)}"
 
 
-def _repetitions(items: Iterable[tuple[KeyPath, object, object]]) -> list[Problem]:
-    """Find items that read alike; each is its place, what is written there, and how that reads."""
+def _refuse_repetitions(items: Iterable[tuple[KeyPath, object, object]]) -> None:
+    """Refuse items that read alike; each is its place, what is written there, and how that reads."""
     first: dict[object, KeyPath] = {}
-    return [
+    problems = [
         Problem(path, f"is {show(written)}, the same as {dotted(first[item])}; keep one of them")
         for path, written, item in items
         if first.setdefault(item, path) != path
     ]
+    if problems:
+        raise WrongValueError(problems)
 
 
 def _split(text: str) -> list[str]:
@@ -313,13 +314,11 @@ class Entries(Generic[T]):
         """Read every entry; the problems of all of them are raised at once."""
         if not isinstance(value, Mapping):
             raise wrong(path, f"is {show(value)}; write a table: {{ NAME = 'value' }}")
-        problems: list[Problem] = []
         read: dict[str, T] = {}
-        for key, item in value.items():
-            with collected(problems):
-                read[str(key)] = self._read_entry(str(key), item, (*path, str(key)))
-        if problems:
-            raise WrongValueError(problems)
+        with collecting() as part:
+            for key, item in value.items():
+                with part():
+                    read[str(key)] = self._read_entry(str(key), item, (*path, str(key)))
         return read
 
     def schema(self) -> Schema:

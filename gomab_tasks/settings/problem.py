@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gomab_tasks.errors import SettingsError
@@ -49,12 +49,27 @@ def wrong(path: KeyPath, text: str) -> WrongValueError:
 
 
 @contextlib.contextmanager
-def collected(problems: list[Problem]) -> Iterator[None]:
-    """Move the problems of the block into a list, so that its siblings are still read."""
-    try:
-        yield
-    except WrongValueError as error:
-        problems += error.keyed
+def collecting() -> Iterator[Callable[[], contextlib.AbstractContextManager[None]]]:
+    """Read several parts, so that a wrong one keeps none of the others from being read.
+
+        with collecting() as part:
+            with part():
+                ...
+
+    Raises `WrongValueError` with the problems of all parts, at the end of the block.
+    """
+    problems: list[Problem] = []
+
+    @contextlib.contextmanager
+    def part() -> Iterator[None]:
+        try:
+            yield
+        except WrongValueError as error:
+            problems.extend(error.keyed)
+
+    yield part
+    if problems:
+        raise WrongValueError(problems)
 
 
 def dotted(path: KeyPath) -> str:

@@ -16,13 +16,14 @@ UNITS = {
     "MiB": 2**20,
     "GiB": 2**30,
 }
-SIZE_PATTERN = r"^\s*[0-9]{1,12}(\.[0-9]{1,6})?\s*([kKmMgG][iI]?)?[bB]\s*$"
-PERCENT_PATTERN = r"^\s*[0-9]{1,6}(\.[0-9]{1,6})?\s*%\s*$"
-GROWTH_PATTERN = f"{PERCENT_PATTERN}|{SIZE_PATTERN}"
-SECONDS_PATTERN = r"^\s*[0-9]{1,6}(\.[0-9]{1,3})?\s*(ms|s|min)\s*$"
-
-_SIZE = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([a-zA-Z]+)"
+_BYTES = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_SIZE = rf"{_BYTES}\s*([a-zA-Z]+)"
 _PERCENT = r"([0-9]{1,6}(?:\.[0-9]{1,6})?)\s*%"
+_SECONDS = r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(ms|s|min)"
+SIZE_PATTERN = rf"^\s*{_BYTES}\s*([kKmMgG][iI]?)?[bB]\s*$"
+GROWTH_PATTERN = rf"^\s*{_PERCENT}\s*$|{SIZE_PATTERN}"
+SECONDS_PATTERN = rf"^\s*{_SECONDS}\s*$"
+
 _TIME_FACTORS = {"ms": 0.001, "s": 1.0, "min": 60.0}
 _NUMBER = r"([0-9]+)(?:[.,]([0-9]+))?\s*([kmgKMG]?)\w*"
 # Nobody means millibits: case does not matter.
@@ -86,7 +87,7 @@ def read_seconds(text: str) -> float:
 
     Raises `ValueError` for what is no time or not over zero.
     """
-    match = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(ms|s|min)", text.strip())
+    match = re.fullmatch(_SECONDS, text.strip())
     seconds = float(match[1]) * _TIME_FACTORS[match[2]] if match else 0.0
     if not seconds:
         raise ValueError(f"is {show(text)}; write a time over zero in ms, s or min: '10 s'")

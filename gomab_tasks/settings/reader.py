@@ -13,7 +13,8 @@ import tomli
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.problem import Problem, WrongValueError, show
-from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, Size, Smoke
+from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, Size
+from gomab_tasks.settings.smoke import Smoke
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
 FILE = "pyproject.toml"

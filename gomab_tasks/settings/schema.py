@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import form, quantity, template
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.key import Record, key, optional, required, table
-from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Number, Text
+from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Text
 from gomab_tasks.settings.quantity import Growth
+from gomab_tasks.settings.smoke import ENV, Smoke
 
 TEMPLATE = Text("template", template.check_template)
 PROJECT_PATH = Text("relative path", form.project_path)
@@ -36,17 +37,16 @@ BASE = Text("string", form.base)
 SCRATCH = "scratch"
 USER = Text("string", form.user)
 PORT = Text("port", form.port, pattern=form.PORT_PATTERN, integers=True, example="8080")
-HTTP_PATH = Text("path", form.http_path, pattern=form.HTTP_PATH_PATTERN, example="/healthz")
-TCP_PORT = Text("port", form.tcp_port, pattern=form.PORT_PATTERN, integers=True, example="8080")
 SIGNAL = Text("signal", form.stop_signal, pattern=form.SIGNAL_PATTERN, integers=True, example="SIGTERM")
 SIZE = Text("size", quantity.read_size, pattern=quantity.SIZE_PATTERN, example="25 MiB")
 GROWTH = Text("size or percentage", quantity.read_growth, pattern=quantity.GROWTH_PATTERN, example="5 %")
-SECONDS = Text("time", quantity.read_seconds, pattern=quantity.SECONDS_PATTERN, example="10 s")
-BACKEND: Choice[Literal["native", "buildkit"]] = Choice("native", "buildkit")
-ENGINE: Choice[Literal["docker", "podman", "kind"]] = Choice("docker", "podman", "kind")
+BackendName = Literal["native", "buildkit"]
+BACKEND: Choice[BackendName] = Choice(*get_args(BackendName))
+EngineName = Literal["docker", "podman", "kind"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+ENGINE = Choice(*ENGINES)
 GO_VARIABLES = Entries(TEMPLATE, form.check_go_variable, key_pattern=form.GO_VARIABLE_PATTERN, dotted=True)
 GO_ENV = Entries(STRING, form.check_go_env, key_pattern=form.VARIABLE_PATTERN)
-ENV = Entries(STRING, form.check_env, key_pattern=form.ENV_PATTERN)
 LABELS = Entries(TEMPLATE, form.check_label, key_pattern=form.LABEL_PATTERN, dotted=True)
 
 
@@ -228,44 +228,6 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Smoke:
-    """Hold how `smoke` tries a program: a request that it must answer, or arguments and an exit code."""
-
-    path: str | None = optional(
-        HTTP_PATH,
-        "the program is run to its end",
-        "The path of an HTTP request that must be answered with a status below 400.",
-        also=("http", "url", "endpoint"),
-    )
-    port: str | None = optional(
-        TCP_PORT, "the first of `image.expose`", "The port that the program answers at."
-    )
-    args: tuple[str, ...] | None = optional(
-        Items(STRING),
-        "those of the image",
-        "Arguments for the entrypoint; `[]` for none. Without `path`, `args` or an `exit` above 0 there is "
-        "no check.",
-        also=("arguments", "command"),
-    )
-    exit: int = key(
-        Number(0, 255),
-        0,
-        "The exit code that is expected, where no `path` is set.",
-        also=("exit-code", "code"),
-    )
-    env: Mapping[str, str] = key(
-        ENV, {}, "Environment variables for the trial alone, over those of the image.", also=("environment",)
-    )
-    within: float = key(SECONDS, "10 s", "How long the program may take.", also=("timeout",))
-    required: bool = key(
-        Flag(),
-        False,  # noqa: FBT003 - the default, as in TOML
-        "Whether `push` refuses an image whose programs were not all tried with success.",
-        also=("require",),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Registries:
     """Hold how registries are reached; logins come from Docker's and Podman's own files."""
 
@@ -321,10 +283,10 @@ class Settings:
         "The folder that gomab writes to, and that `clean` removes.",
         also=("output", "dist"),
     )
-    backend: Literal["native", "buildkit"] = key(
+    backend: BackendName = key(  # noqa: RUF009 - a dataclass field
         BACKEND, "native", "What makes images: gomab itself, or BuildKit from the Dockerfile."
     )
-    engine: Literal["docker", "podman", "kind"] | None = optional(
+    engine: EngineName | None = optional(  # noqa: RUF009 - as above
         ENGINE,
         "whichever answers",
         "Where `load` puts images, and `smoke` tries them; with `kind`, `smoke` takes Docker or Podman.",
@@ -343,3 +305,7 @@ class Settings:
         """The platforms of all images, in order of first mention."""
         groups = self.images.values() or (self.shared,)
         return tuple(dict.fromkeys(platform for group in groups for platform in group.platforms))
+
+    def group(self, image: str) -> Group:
+        """Give the settings of an image: those of its own table, else what is shared."""
+        return self.images.get(image, self.shared)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from gomab_tasks.settings import form
 from gomab_tasks.settings.key import Key, Table, keys_of
 from gomab_tasks.settings.kind import Schema
-from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collected, show, wrong
+from gomab_tasks.settings.problem import KeyPath, collecting, show, wrong
 from gomab_tasks.settings.schema import Group, Image, Settings
 
 IMAGE_FIELDS = frozenset(key.field for key in keys_of(Image).values())
@@ -28,16 +28,14 @@ class ImageTables:
         """Read every table; the problems of all of them are raised at once."""
         if not isinstance(value, Mapping):
             raise wrong(path, f"is {show(value)}; write a table for each image: [tool.gomab.images.NAME]")
-        problems: list[Problem] = []
         read: dict[str, dict[str, object]] = {}
-        for name, item in value.items():
-            here = (*path, str(name))
-            with collected(problems):
-                _check_name(str(name), here)
-            with collected(problems):
-                read[str(name)] = _as_group(IMAGE_TABLE.read(item, here))
-        if problems:
-            raise WrongValueError(problems)
+        with collecting() as part:
+            for name, item in value.items():
+                here = (*path, str(name))
+                with part():
+                    _check_name(str(name), here)
+                with part():
+                    read[str(name)] = _as_group(IMAGE_TABLE.read(item, here))
         return read
 
     def schema(self) -> Schema:

@@ -42,9 +42,9 @@ def fill_template(text: str, value: Callable[[str], str]) -> str:
     return re.sub(_PART, lambda part: part[0][0] if part["field"] is None else value(part["field"]), text)
 
 
-def fields_of(text: str) -> frozenset[str]:
-    """Name the fields of a template."""
-    return frozenset(part["field"] for part in re.finditer(_PART, text) if part["field"])
+def fields_of(text: str) -> tuple[str, ...]:
+    """Name the fields of a template, each once."""
+    return tuple(dict.fromkeys(part["field"] for part in re.finditer(_PART, text) if part["field"]))
 
 
 def hide_fields(text: str) -> str:

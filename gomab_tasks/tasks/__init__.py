@@ -41,7 +41,7 @@ class Task:
     @property
     def name(self) -> str:
         """The name in every front door: the function's, with dashes."""
-        return self.function.__name__.strip("_").replace("_", "-")
+        return self.function.__name__.replace("_", "-")
 
     @property
     def help(self) -> str:

@@ -59,17 +59,18 @@ def workflow(
 
     It runs these tasks. The commits of actions that a bot moved are kept.
     """
-    from gomab_tasks.generate.committed import check_files, write_files
+    from gomab_tasks.generate.committed import Generated, check_files, write_files
     from gomab_tasks.generate.needs import find_needs
     from gomab_tasks.generate.workflow import WorkflowResult, workflow_path, write_workflow
 
     needs = find_needs(project)
-    path = workflow_path(project.root, needs)
+    words = "workflow --matrix --write" if matrix else "workflow --write"
+    path = needs.top / workflow_path(needs)
     committed = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    text = write_workflow(needs, committed, matrix=matrix)
+    text = write_workflow(needs, project.heading(words), committed, matrix=matrix)
+    generated = Generated({path: text}, needs.top, project.type(words))
     if write:
-        write_files({path: text})
+        write_files(generated)
     if check:
-        options = "workflow --matrix --write" if matrix else "workflow --write"
-        check_files({path: text}, path.parents[2], project.type(options))
-    return WorkflowResult(str(path.relative_to(path.parents[2])), text, written=write, checked=check)
+        check_files(generated)
+    return WorkflowResult(workflow_path(needs), text, written=write, checked=check)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def dockerfile(
     project: "Project",
     *,
+    image: Annotated[tuple[str, ...], Option("only this image; repeat it for several", "NAME")] = (),
     write: Annotated[bool, Option("write it and its .dockerignore into the project")] = False,
     pin: Annotated[
         bool, Option("ask the registry for the Go image's digest, and write it behind the tag")
@@ -27,25 +28,28 @@ def dockerfile(
     """
     from dataclasses import replace
 
-    from gomab_tasks.dockerfile.text import write_text
+    from gomab_tasks.dockerfile.text import words_of, write_text
     from gomab_tasks.facts import read_facts
-    from gomab_tasks.generate.committed import check_files, write_files
-    from gomab_tasks.plan import plan_images
+    from gomab_tasks.generate.committed import Generated, check_files, write_files
+    from gomab_tasks.plan import named, plan_images, require_linux
     from gomab_tasks.results import DockerfileResult
     from gomab_tasks.selection import select
 
     facts = read_facts(project)
-    images = plan_images(project.settings, facts, select((), project.settings))
+    images = named(plan_images(project.settings, facts, select((), project.settings)), image)
+    require_linux({image.name: image.table for image in images}, (), project.settings.source)
     # A committed file depends on nobody's own Go variables.
     made = write_text(project, facts, images, replace(facts.toolchain, env={}))
     if pin:
         made = _pin(project, made)
     file = project.settings.dockerfile.file
     texts = {project.root / file: made.text, project.root / f"{file}.dockerignore": made.ignored}
+    command = project.type(words_of(facts, images))
+    generated = Generated(texts, project.root, command, "dockerfile.file")
     if write:
-        write_files(texts)
+        write_files(generated)
     if check:
-        check_files(texts, project.root, project.type("dockerfile --write"))
+        check_files(generated)
     return DockerfileResult(file, made.text, made.ignored, written=write, checked=check)
 
 

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 from gomab_tasks.tasks.options import Arch, Jobs, Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gomab_tasks.join import Joined
     from gomab_tasks.modules import DownloadResult
     from gomab_tasks.project import Project
+    from gomab_tasks.registry.reference import Reference
     from gomab_tasks.results import BuildResult, ImageResult, ImagesResult
 
 
@@ -94,7 +98,7 @@ def images(
     facts, plan = plan_beside(project, arch, [begin, project.templates.commit])
     from gomab_tasks.tasks.job import make_and_join
 
-    return make_and_join(project, facts, plan, jobs)
+    return _conclude(project, make_and_join(project, facts, plan, jobs))
 
 
 def _join(project: "Project", arch: tuple[str, ...], digests: tuple[str, ...]) -> "ImagesResult":
@@ -102,9 +106,29 @@ def _join(project: "Project", arch: tuple[str, ...], digests: tuple[str, ...]) -
     from gomab_tasks.selection import select
     from gomab_tasks.tasks.job import join_images
 
-    forget(project, select(arch, project.settings))
-    if digests:
+    selection = select(arch, project.settings)
+    references = _read_references(digests)
+    forget(project, selection)
+    if references:
         from gomab_tasks.tasks.shipping import collect_platforms
 
-        collect_platforms(project, digests)
-    return join_images(project, arch)
+        collect_platforms(project, references)
+    return _conclude(project, join_images(project, arch))
+
+
+def _read_references(digests: tuple[str, ...]) -> "list[Reference]":
+    if not digests:
+        return []
+    from gomab_tasks.delivery.collect import platform_reference
+
+    return [platform_reference(one) for one in digests]
+
+
+def _conclude(project: "Project", joined: "Sequence[Joined]") -> "ImagesResult":
+    """Measure what was joined, tell GitHub, and let pass what is within its budget."""
+    from gomab_tasks import github
+    from gomab_tasks.tasks.job import let_pass, measure_joined
+
+    sizes = measure_joined(project, joined)
+    github.append_summary(project.environment, sizes.summary())
+    return let_pass(project, joined, sizes)

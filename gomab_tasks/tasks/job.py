@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gomab_tasks import github
 from gomab_tasks.backends import Backend, backend
 from gomab_tasks.contents.ignored import warn_ignored
 from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError
 from gomab_tasks.facts import Facts
 from gomab_tasks.join import Joined, Wanted, join, require_parts
-from gomab_tasks.output.built import group_of, image_names, read_whole, recorded
+from gomab_tasks.output.built import image_names, read_whole, recorded
 from gomab_tasks.output.checked import Checked, note
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.plan import Plan, require_linux
@@ -29,24 +28,25 @@ def load_backend(project: Project) -> Backend:
 
 def make_images(project: Project, facts: Facts, plan: Plan, jobs: int) -> tuple[ImageRecord, ...]:
     """Download, compile and assemble; leave a record for each image and platform."""
-    require_linux(plan, project.settings.source)
+    wanted = {image.name: image.platforms for image in plan.images}
+    require_linux(wanted, plan.added, project.settings.source)
     warn_ignored(project, plan)
     project.prepare_output()
     return tuple(load_backend(project).make(project, facts, plan, jobs))
 
 
-def make_and_join(project: Project, facts: Facts, plan: Plan, jobs: int) -> ImagesResult:
-    """Make all images, join each, and hold its sizes against the budget."""
+def make_and_join(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[Joined]:
+    """Make all images, and join each."""
     records = make_images(project, facts, plan, jobs)
     wanted = [
         Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, records))
         for image in plan.images
         if image.platforms
     ]
-    return _join_all(project, wanted)
+    return [join(project, one) for one in wanted]
 
 
-def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
+def join_images(project: Project, arch: Sequence[str]) -> list[Joined]:
     """Join what other runs left; needs no Go.
 
     Raises `NotMeasurableError` when nothing was left, `VerificationError` for
@@ -56,10 +56,24 @@ def join_images(project: Project, arch: Sequence[str]) -> ImagesResult:
     wanted = [
         Wanted(name, platforms, _annotations(project, name))
         for name in image_names(project)
-        if (platforms := selection.of(group_of(project, name).platforms))
+        if (platforms := selection.of(project.settings.group(name).platforms))
     ]
     require_parts(project, wanted)
-    return _join_all(project, wanted)
+    return [join(project, one) for one in wanted]
+
+
+def measure_joined(project: Project, joined: Sequence[Joined]) -> SizesResult:
+    """Hold the sizes of what was joined against the limits."""
+    return _judge(project, [record for one in joined for record in one.records])
+
+
+def let_pass(project: Project, joined: Sequence[Joined], sizes: SizesResult) -> ImagesResult:
+    """Note that what was joined may be pushed; raises as `require_budget` does for what may not."""
+    result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
+    require_budget(project, sizes, result)
+    for one in joined:
+        note(project, one.image, Checked(one.digest, project.templates.commit()))
+    return result
 
 
 def measure_images(project: Project, arch: Sequence[str]) -> SizesResult:
@@ -85,7 +99,7 @@ def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
     records = _read_all(project, arch)
     by_file: dict[str, list[Measurement]] = {}
     for record in records:
-        file = group_of(project, record.image).size.baseline
+        file = project.settings.group(record.image).size.baseline
         by_file.setdefault(file, []).append(Measurement.of(record))
     for file, measured in by_file.items():
         path = project.root / file
@@ -125,34 +139,22 @@ def _read_all(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
     return [record for name in image_names(project) for record in read_whole(project, name, selection)]
 
 
-def _join_all(project: Project, wanted: Sequence[Wanted]) -> ImagesResult:
-    joined = [join(project, one) for one in wanted]
-    sizes = _judge(project, [record for one in joined for record in one.records])
-    result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
-    require_budget(project, sizes, result)
-    for one in joined:
-        note(project, one.image, Checked(one.digest, project.templates.commit()))
-    return result
-
-
 def _index(project: Project, joined: Joined) -> Index:
     platforms = tuple(PlatformImage.of(record) for record in joined.records)
     return Index(joined.image, joined.digest, project.shown(joined.layout), platforms)
 
 
 def _judge(project: Project, records: Sequence[ImageRecord]) -> SizesResult:
-    groups = {record.image: group_of(project, record.image) for record in records}
+    groups = {record.image: project.settings.group(record.image) for record in records}
     measurements = [Measurement.of(record) for record in records]
     update = _update(project)
-    sizes = judge(measurements, groups, lambda file: read_baseline(project.root / file, update), update)
-    github.append_summary(project.environment, sizes.summary())
-    return sizes
+    return judge(measurements, groups, lambda file: read_baseline(project.root / file, update), update)
 
 
 def _annotations(project: Project, image: str) -> dict[str, str]:
     fill = project.templates.fill
-    values = group_of(project, image).image.annotations.items()
-    return {name: fill(value, f"image.annotations.{name}", image) for name, value in values}
+    values = project.settings.group(image).image.annotations.items()
+    return {name: fill(value, ("image", "annotations", name), image) for name, value in values}
 
 
 def _of(image: str, records: Sequence[ImageRecord]) -> tuple[ImageRecord, ...]:

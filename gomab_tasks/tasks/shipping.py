@@ -23,7 +23,6 @@ from gomab_tasks.errors import NotMeasurableError, SettingsError
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import (
     Built,
-    group_of,
     image_names,
     is_joined,
     reading,
@@ -35,6 +34,7 @@ from gomab_tasks.output.checked import require_checked
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
+from gomab_tasks.registry.reference import Reference
 from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.selection import Selection, select
 
@@ -49,12 +49,14 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
     `VerificationError` and `RegistryError`.
     """
     selection = select(arch, project.settings)
-    names = [name for name in image_names(project) if selection.of(group_of(project, name).platforms)]
+    names = [name for name in image_names(project) if selection.of(project.settings.group(name).platforms)]
     apart = _platforms_apart(project, names, selection)
     _refuse_tags(project, tags, apart)
     given = Names(project, repository, tags)
     targets = find_targets(project, names, given, untagged=apart)
     with Registries(project) as registries, ExitStack() as locks:
+        for target in targets:  # connecting takes as long as checking
+            registries.client(target.destination.repository).warm(target.destination.repository)
         joined = {
             target.image: locks.enter_context(reading(project, target.image))
             for target in targets
@@ -92,7 +94,7 @@ def _publish_apart(
     ]
 
 
-def collect_platforms(project: Project, references: Sequence[str]) -> None:
+def collect_platforms(project: Project, references: Sequence[Reference]) -> None:
     """Fetch platforms that other machines pushed by digest.
 
     Raises what `collect` does.
@@ -142,7 +144,7 @@ def _platforms_apart(
     return {
         name: recorded(project, name, selection)
         for name in names
-        if not is_joined(project, name, selection.of(group_of(project, name).platforms))
+        if not is_joined(project, name, selection.of(project.settings.group(name).platforms))
     }
 
 

@@ -18,8 +18,10 @@ def size(
     ] = False,
 ) -> "SizesResult":
     """Hold the sizes of what `images` left against budget and baseline."""
+    from gomab_tasks import github
     from gomab_tasks.tasks.job import measure_images, require_budget, update_baselines
 
     sizes = update_baselines(project, arch) if update else measure_images(project, arch)
+    github.append_summary(project.environment, sizes.summary())
     require_budget(project, sizes, sizes)
     return sizes

@@ -13,7 +13,7 @@ from gomab_tasks.engines.engine import Engine, find_engine, is_remote
 from gomab_tasks.errors import NotMeasurableError, SettingsError, ToolError, VerificationError
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
-from gomab_tasks.output.built import Built, choose, group_of, image_names, reading
+from gomab_tasks.output.built import Built, choose, image_names, reading
 from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -47,7 +47,7 @@ def try_images(project: Project, arch: Sequence[str]) -> SmokeResult:
     when one failed. The last two carry the result.
     """
     selection = select(arch, project.settings)
-    checks = {name: check_of(group_of(project, name)) for name in image_names(project)}
+    checks = {name: check_of(project.settings.group(name)) for name in image_names(project)}
     if not any(checks.values()):
         raise SettingsError(
             "no image has a check; in [tool.gomab.smoke] set path, for an HTTP request that must be "

@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from gomab_tasks.errors import CompileError, StoppedError
@@ -14,10 +15,17 @@ from gomab_tasks.progress.events import Emit, Event, step
 from gomab_tasks.progress.show import renderer
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x")
+FAILING = {"failing": ("linux/arm/v7",), "hopeless": PLATFORMS}
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 FAILURE = """go build failed after 3.2 s: cmd/api/main.go:41:7: undefined: cfg
 cmd/api/main.go:57:22: cannot use size (variable of type int64) as int value in argument to make
 Log: build/gomab/logs/api-linux-arm-v7.txt"""
+
+LONG_FAILURE = (
+    "go build failed after 3.2 s: internal/{platform}/handlers/subscriptions/renewal.go:41:7: "
+    "undefined: configuration of the renewal of subscriptions, built upon {digest}, and so on\n"
+    "Log: build/gomab/logs/api-worker-{name}.txt"
+)
 
 stopping = threading.Event()
 
@@ -39,12 +47,17 @@ def plan(emit: Emit) -> None:
             emit(Event("planned", name, subject, platform))
 
 
-def build(emit: Emit, platform: str, seconds: float, failing: str) -> None:
+def failure(platform: str, *, is_long: bool) -> str:
+    name = platform.replace("/", "-")
+    return LONG_FAILURE.format(platform=platform, name=name, digest=DIGEST) if is_long else FAILURE
+
+
+def build(emit: Emit, platform: str, seconds: float, failing: Sequence[str]) -> None:
     with step(emit, "compile", "api, worker", platform) as running:
         running.progress("example.com/service/internal/store")
         work(seconds)
-        if platform == failing:
-            raise CompileError(FAILURE)
+        if platform in failing:
+            raise CompileError(failure(platform, is_long=len(failing) > 1))
         running.result = "18.4 MiB"
     with step(emit, "verify", "", platform):
         work(seconds / 4)
@@ -54,7 +67,7 @@ def build(emit: Emit, platform: str, seconds: float, failing: str) -> None:
             running.result = "6.5 MiB"
 
 
-def images(emit: Emit, seconds: float, failing: str = "") -> None:
+def images(emit: Emit, seconds: float, failing: Sequence[str]) -> None:
     with step(emit, "download") as running:
         running.progress("golang.org/x/net v0.56.0")
         work(0.45 if seconds else 0)
@@ -64,12 +77,13 @@ def images(emit: Emit, seconds: float, failing: str = "") -> None:
     with ThreadPoolExecutor(2) as pool:
         futures = [pool.submit(build, emit, platform, seconds, failing) for platform in PLATFORMS]
         try:
-            for future in futures:
-                future.result()
+            errors = [error for future in futures if (error := future.exception())]
         except KeyboardInterrupt:
             stopping.set()
             pool.shutdown(cancel_futures=True)
             raise
+    if errors:
+        raise CompileError("\n".join(map(str, errors)))
     for image in ("api", "worker"):
         with step(emit, "join", image) as running:
             running.result = DIGEST
@@ -97,8 +111,9 @@ def main(name: str, seconds: float) -> int:
             if name == "idle":
                 idle(emit, seconds)
             else:
-                images(emit, seconds, "linux/arm/v7" if name == "failing" else "")
+                images(emit, seconds, FAILING.get(name, ()))
     except KeyboardInterrupt:
+        emit.report("interrupted")
         return 130
     except CompileError as error:
         emit.report(f"api linux/arm/v7: {error}")

@@ -6,7 +6,7 @@ from gomab_tasks.errors import CompileError
 from gomab_tasks.progress.board import Board
 from gomab_tasks.progress.drawing import ASCII, UNICODE, Line, Space
 from gomab_tasks.progress.events import Event
-from gomab_tasks.progress.frame import compose, conclude, conclude_briefly
+from gomab_tasks.progress.frame import compose, conclude, conclude_briefly, failure_lines
 from gomab_tasks.progress.text import columns
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386")
@@ -54,6 +54,8 @@ def test_a_running_build_at_80_columns() -> None:
         "x linux/arm/v7  x failed     .            .               3.2 s",
         ". linux/386     . waiting    .            .",
         "",
+        "x compile api, worker linux/arm/v7: undefined: cfg",
+        "",
         "  20.5 s  1 of 4 platforms done, 1 running, 1 failed",
     ]
 
@@ -69,8 +71,37 @@ def test_a_running_build_at_40_columns() -> None:
         "x linux/arm/v7  compile failed    3.2 s",
         ". linux/386     waiting",
         "",
+        "x compile api, worker linux/arm/v7:",
+        "  undefined: cfg",
+        "",
         "  20.5 s  1 of 4 done, 1 running...",
     ]
+
+
+def test_failures_that_the_message_does_not_tell() -> None:
+    """One line of source fails for each platform, and is told once; what is told anyway is left out."""
+    board = running_board()
+    for platform in ("linux/amd64", "linux/arm64"):
+        board.apply(Event("failed", "verify", "", platform, "not static"), 20.5)
+    space = Space(79, 22, ASCII)
+    assert written(failure_lines(board, space)) == [
+        "x verify linux/amd64, linux/arm64: not static",
+        "x compile api, worker linux/arm/v7: undefined: cfg",
+    ]
+    assert written(failure_lines(board, space, "go build failed: undefined:\n  cfg")) == [
+        "x verify linux/amd64, linux/arm64: not static"
+    ]
+
+
+def test_many_failures_leave_room_for_what_runs() -> None:
+    """The live frame shows the first lines only; the end of the run tells all."""
+    board = running_board()
+    for number, platform in enumerate(PLATFORMS * 4):
+        board.apply(Event("failed", f"step {number}", "", platform, f"{number}: " + "word " * 30), 20.5)
+    lines = written(compose(board, Space(79, 40, ASCII), 20.5))
+    start = next(number for number, line in enumerate(lines) if line.startswith("x compile "))
+    assert len(lines[start:-2]) == 10
+    assert lines[-3].startswith("... ")
 
 
 @pytest.mark.parametrize("height", [1, 2, 5, 9, 24])

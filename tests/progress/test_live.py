@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
 import pytest
+
+from gomab_tasks.progress.events import Event
+from gomab_tasks.progress.live import Live
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x")
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -15,7 +19,7 @@ def test_a_failing_build_shows_every_platform_and_the_whole_message(start_scene:
     assert terminal.wait() == 4
     screen = terminal.screen
     assert all(len(line) <= 80 for line in screen.lines)
-    joined = screen.text.replace("\n", "")
+    joined = re.sub(r"\s+", " ", screen.text)
     assert "go build failed after 3.2 s: cmd/api/main.go:41:7: undefined: cfg" in joined
     assert "cannot use size (variable of type int64) as int value in argument to make" in joined
     assert "Log: build/gomab/logs/api-linux-arm-v7.txt" in joined
@@ -27,6 +31,30 @@ def test_a_failing_build_shows_every_platform_and_the_whole_message(start_scene:
     assert re.search(
         r"^✗ failed after \d+\.\d s: compile api, worker linux/arm/v7$", screen.text, re.MULTILINE
     )
+
+
+def test_each_failure_is_told_once_and_whole(start_scene: Any) -> None:
+    """Six platforms that fail, each in its own way: no words twice, lines broken between words alone."""
+    terminal = start_scene("hopeless", "0.1")
+    terminal.wait_for(lambda screen: "✗ compile api, worker linux/" in screen.text)
+    assert terminal.wait() == 4
+    text = terminal.screen.text
+    for platform in PLATFORMS:
+        assert text.count(f"internal/{platform}/handlers/subscriptions/renewal.go:41:7:") == 1
+        assert text.count(f"Log: build/gomab/logs/api-worker-{platform.replace('/', '-')}.txt") == 1
+    assert re.sub(r"\s+", " ", text).count("undefined: configuration of the renewal of subscriptions") == 6
+    assert text.count(DIGEST) == 6
+    assert max(map(len, text.splitlines())) < 80
+
+
+def test_ctrl_c_tells_what_has_failed(start_scene: Any) -> None:
+    """Else nobody would know why a platform failed before."""
+    terminal = start_scene("failing", "1")
+    terminal.wait_for(lambda screen: "✗ linux/arm/v7" in screen.text)
+    terminal.press("\x03")
+    assert terminal.wait() == 130
+    assert terminal.screen.text.count("main.go:41:7: undefined: cfg") == 1
+    assert "✗ interrupted" in terminal.screen.text
 
 
 def test_the_terminal_is_left_as_it_was(start_scene: Any) -> None:
@@ -125,3 +153,11 @@ def test_watching_costs_little(start_scene: Any) -> None:
     found = re.search(r"^cpu (\S+)$", terminal.screen.text, re.MULTILINE)
     assert found
     assert float(found[1]) * 60 < 1.5
+
+
+def test_a_failure_that_the_run_got_over_is_told() -> None:
+    """No message of the run's end tells it."""
+    stream = io.StringIO()
+    with Live(stream, {}) as emit:
+        emit(Event("failed", "smoke", "api", "linux/arm64", "no answer"))
+    assert stream.getvalue().splitlines()[-1] == "✗ smoke api linux/arm64: no answer"

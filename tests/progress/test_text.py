@@ -14,6 +14,7 @@ from gomab_tasks.progress.text import (
     printable,
     printable_line,
     shorten,
+    wrapped,
 )
 
 
@@ -97,3 +98,19 @@ def test_a_writer_survives_a_closed_stream() -> None:
     LineWriter(pipe).write(["lost too"])
     with contextlib.suppress(BrokenPipeError):
         pipe.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("", [""]),
+        ("  indented too far", ["  indented", "    too far"]),
+        ("see cmd/api/handlers/main.go:41:7 now", ["see", "  cmd/api/handlers/main.go:41:7", "  now"]),
+        ("a  b", ["a  b"]),
+        ("大小大小 大小大小", ["大小大小", "  大小大小"]),
+    ],
+)
+def test_lines_break_between_words_alone(text: str, lines: list[str]) -> None:
+    """Paths and digests stay whole, however wide."""
+    assert wrapped(text, 12) == lines
