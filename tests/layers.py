@@ -1,12 +1,23 @@
-"""Read images as an engine does: layer over layer."""
+"""Write layers, and read images as an engine does: layer over layer."""
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from gomab_tasks.oci.descriptor import Layer
+from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.verify import verify_layout
+
+
+def write_layer(entries: Iterable[Entry], layout: Layout) -> Layer:
+    """Write a layer's blob into a layout, as a first run does."""
+    with TemporaryDirectory() as folder:
+        return LayerCache(Path(folder)).layer(entries, layout, jobs=2)
 
 
 def layers_of(layout: Layout, platform: str) -> Iterator[tarfile.TarFile]:

@@ -35,23 +35,27 @@ def record_artifact(record: ImageRecord) -> Artifact:
     return Artifact(RECORD_TYPE, record.descriptor, RECORD_TYPE, record_bytes(record))
 
 
-def collect(project: Project, registries: Registries, text: str) -> ImageRecord:
-    """Fetch one platform, `REPOSITORY@DIGEST`, with its record, as if it had been built here.
-
-    Raises `SettingsError` for a reference without a digest, `RegistryError`
-    where the platform or its record is not there, and `VerificationError`.
-    """
+def platform_reference(text: str) -> Reference:
+    """Read what `--digest` names, `REPOSITORY@DIGEST`; raises `SettingsError` for anything else."""
     reference = parse_reference(text)
     if not reference.digest:
         raise SettingsError(
             f"--digest '{text}': has no digest; write REPOSITORY@sha256:…, as push printed it"
         )
+    return reference
+
+
+def collect(project: Project, registries: Registries, reference: Reference) -> ImageRecord:
+    """Fetch one platform by its digest, with its record, as if it had been built here.
+
+    Raises `RegistryError` where the platform or its record is not there, `VerificationError`.
+    """
     client = registries.client(reference.repository)
     folder = project.prepare_output() / "fetched"
-    with step(project.emit, "collect", text) as running:
+    with step(project.emit, "collect", str(reference)) as running:
         record = _fetch_record(client, reference, folder)
         _require_named(project, reference, record)
-        with files.locked(image_lock(project.out, record.image), project.processes.check, shared=True):
+        with project.locked(image_lock(project.out, record.image), shared=True):
             layout = Layout(layout_folder(project.out, record.image))
             _fetch_image(client, reference, layout, folder)
             verify_record(project, record)

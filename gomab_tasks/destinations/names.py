@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.output.built import group_of
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Reference, check_tag, parse_reference
 from gomab_tasks.settings import Image
+from gomab_tasks.settings.refusal import Where, refusal_at
 from gomab_tasks.settings.template import check_template, fields_of, fill_template
 
 LOCAL_TAG = "dev"
@@ -18,6 +18,8 @@ LOCAL_TAG = "dev"
 Without any, kind, containerd and `docker run` have no name to call it by; `latest` would promise more, and
 Kubernetes looks for it in a registry.
 """
+_REPOSITORY: Where = ("image", "repository")
+_TAGS: Where = ("image", "tags")
 # docker/metadata-action does the same.
 _NOT_IN_TAGS = r"[^a-zA-Z0-9._-]+"
 
@@ -57,9 +59,7 @@ class Names:
         """Give the commit, as `{git.sha}` spells it, where repository or tags take anything from git."""
         texts = (self._repository(image)[0], *self._tag_texts(image))
         fields = frozenset[str]().union(*map(fields_of, texts))
-        return (
-            self._project.templates.fill("{git.sha}", "image.tags") if any(map(_is_of_git, fields)) else None
-        )
+        return self._project.templates.fill("{git.sha}", _TAGS) if any(map(_is_of_git, fields)) else None
 
     def references(self, image: str) -> tuple[Reference, ...]:
         """Give a reference for each tag, for files and engines.
@@ -79,30 +79,29 @@ class Names:
             self._project.say(f"{image}: gets the tag '{LOCAL_TAG}', since {error}")
             return (LOCAL_TAG,)
 
-    def _repository(self, image: str) -> tuple[str, str]:
+    def _repository(self, image: str) -> tuple[str, Where]:
         """Give the template of an image's repository and where it stands; empty where nothing says so."""
         if self.given_repository:
             return self.given_repository, "--repository"
-        return group_of(self._project, image).image.repository or "", "image.repository"
+        return self._project.settings.group(image).image.repository or "", _REPOSITORY
 
     def _tag_texts(self, image: str) -> Sequence[str]:
-        return self._tags or group_of(self._project, image).image.tags
+        return self._tags or self._project.settings.group(image).image.tags
 
     def _tag(self, text: str, image: str) -> str:
-        where = "--tag" if self._tags else "image.tags"
+        where: Where = "--tag" if self._tags else _TAGS
 
         def value(field: str) -> str:
             filled = self._project.templates.fill(f"{{{field}}}", where, image)
             # Branches and tags of git may have a slash or a plus, as in feature/login.
             return re.sub(_NOT_IN_TAGS, "-", filled) if _is_of_git(field) else filled
 
+        tag = fill_template(text, value)
         try:
-            return check_tag(fill_template(text, value))
+            return check_tag(tag)
         except SettingsError as error:
-            if str(error).startswith(where):
-                raise
-            what = f"'{text}' gives the {error}" if fields_of(text) else error
-            raise SettingsError(f"{where}: {what}") from None
+            problem = f"has '{text}', which gives the {error}" if fields_of(text) else f"gives the {error}"
+            raise refusal_at(self._project.settings.source, where, problem, image) from None
 
 
 def _checked(template: str, option: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.output.built import group_of
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
@@ -52,7 +51,7 @@ def find_targets(
                 repositories[name],
                 () if name in untagged else given.tags(name),
                 tuple(_mounts(project, name, repositories)),
-                group_of(project, name).image.immutable_tags,
+                project.settings.group(name).image.immutable_tags,
             ),
         )
         for name in chosen
@@ -90,7 +89,7 @@ def _mounts(project: Project, image: str, repositories: dict[str, Repository]) -
     """Name repositories of the same registry that may have blobs of an image."""
     own = repositories[image]
     siblings = [str(repository) for name, repository in repositories.items() if name != image]
-    base = group_of(project, image).image.base
+    base = project.settings.group(image).image.base
     below = [] if base == SCRATCH else [str(parse_reference(base).repository)]
     for text in dict.fromkeys([*_remembered(project, image), *below, *siblings]):
         other = parse_repository(text)

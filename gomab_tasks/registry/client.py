@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from gomab_tasks.errors import RegistryError, VerificationError
-from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of
+from gomab_tasks.oci.descriptor import INDEX, LARGEST_DOCUMENT, MANIFEST, Descriptor, digest_of
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.authentication import pull_scope, push_scope
 from gomab_tasks.registry.failure import LoginError
 from gomab_tasks.registry.message import Answer, Request, Upload
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.session import Session
-from gomab_tasks.registry.transport import LARGEST_DOCUMENT, Patience, Receive, Transport
+from gomab_tasks.registry.transport import Patience, Receive, Transport
 
 MANIFEST_TYPES = (
     INDEX,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.oci.reading import read_errors
 
 Origin = tuple[str, str, int]
 _LONGEST_LINE = 300
@@ -40,7 +40,7 @@ class Upload:
     @contextmanager
     def opened(self) -> Iterator[Reader]:
         """Open the file for one request."""
-        with read_errors(self.path):
+        with files.read_errors(self.path):
             file = self.path.open("rb", buffering=0)
         with file:
             self.on_sent(0)
@@ -57,7 +57,7 @@ class Reader:
 
     def read(self, size: int) -> bytes:
         """Give the next piece; raises `VerificationError` where the file has become shorter."""
-        with read_errors(self._upload.path):
+        with files.read_errors(self._upload.path):
             piece = self._file.read(min(size, self._upload.size - self._sent))
         if not piece and self._sent < self._upload.size:
             raise VerificationError(f"{self._upload.path}: became shorter while it was sent; run it again")

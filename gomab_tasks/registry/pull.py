@@ -9,7 +9,6 @@ from pathlib import Path
 from gomab_tasks import files
 from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import Descriptor
-from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.registry.client import Client, Stored
 from gomab_tasks.registry.failure import AGAIN, TransientError
 from gomab_tasks.registry.message import Answer
@@ -115,13 +114,13 @@ class _Download:
 
 
 def _size(path: Path) -> int | None:
-    with read_errors(path):
+    with files.read_errors(path):
         return path.stat().st_size if path.exists() else None
 
 
 def _digest(path: Path) -> str:
     sha256 = hashlib.sha256()
-    with read_errors(path), path.open("rb", buffering=0) as file:
+    with files.read_errors(path), path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
             sha256.update(piece)
     return f"sha256:{sha256.hexdigest()}"

@@ -34,11 +34,6 @@ class Repository:
     def __str__(self) -> str:
         return f"{self.registry}/{self.name}"
 
-    @property
-    def api_host(self) -> str:
-        """The host, with its port if any, that speaks the distribution spec."""
-        return api_host(self.registry)
-
 
 @dataclass(frozen=True, slots=True)
 class Reference:

@@ -116,8 +116,9 @@ class Session:
                 not sent again: the whole upload starts anew.
         """
         for _ in range(_MOST_REDIRECTS):
-            request = self._moved(request)
-            if origin_of(request.url) == origin_of(self._base):
+            base = self._base  # once: another thread may find out about TLS at any time
+            request = _moved(request, base)
+            if origin_of(request.url) == origin_of(base):
                 answer = self._send(repository, request, scopes, receive, sends_once=sends_once)
             else:  # what is foreign never sees our login
                 answer = self._transport.send(request, str(repository), receive)
@@ -143,7 +144,7 @@ class Session:
         renewed = self._authentication.renew(repository, scopes, used, answer)
         if sends_once:
             raise TransientError(f"{repository}: the login expired while a blob was sent", wait_seconds=0)
-        answer = self._settle(_authorised(self._moved(request), renewed), str(repository), receive)
+        answer = self._settle(_authorised(_moved(request, self._base), renewed), str(repository), receive)
         if answer.status == _UNAUTHORISED:
             raise self._authentication.refused(repository, answer)
         return answer
@@ -151,7 +152,7 @@ class Session:
     def _settle(self, request: Request, where: str, receive: Receive | None) -> Answer:
         """Send a request; the first ones to loopback, from any thread, find out whether there is TLS."""
         if self._is_settled:
-            return self._transport.send(self._moved(request), where, receive)
+            return self._transport.send(_moved(request, self._base), where, receive)
         try:
             plain: Answer | None = self._transport.send(request, where, receive)
         except TransientError as error:
@@ -169,13 +170,6 @@ class Session:
         self._base, self._is_settled = f"https://{urlsplit(self._base).netloc}", True
         return answer
 
-    def _moved(self, request: Request) -> Request:
-        """Follow a change of the scheme, which the first request may have brought about."""
-        parts, base = urlsplit(request.url), urlsplit(self._base)
-        if parts.netloc != base.netloc:
-            return request
-        return _with_scheme(request, base.scheme)
-
     def _fetch_token(self, request: Request, where: str) -> Answer:
         def act() -> Answer:
             answer = self._transport.send(request, where)
@@ -184,6 +178,12 @@ class Session:
             return answer
 
         return self.retry(act)
+
+
+def _moved(request: Request, base: str) -> Request:
+    """Follow a change of the scheme, which the first request may have brought about."""
+    parts, own = urlsplit(request.url), urlsplit(base)
+    return _with_scheme(request, own.scheme) if parts.netloc == own.netloc else request
 
 
 def _with_scheme(request: Request, scheme: str) -> Request:

@@ -26,6 +26,7 @@ from urllib3.response import BaseHTTPResponse
 
 from gomab_tasks import __version__
 from gomab_tasks.errors import RegistryError, StoppedError
+from gomab_tasks.oci.descriptor import LARGEST_DOCUMENT
 from gomab_tasks.registry.failure import connection_failure
 from gomab_tasks.registry.message import Answer, Origin, Request, Upload, origin_of
 from gomab_tasks.registry.proxy import is_loopback, proxy_for
@@ -33,8 +34,6 @@ from gomab_tasks.registry.proxy import is_loopback, proxy_for
 Receive = Callable[[Answer, Iterator[bytes]], None]
 """Takes an answer without its body, and the pieces of the body."""
 
-# Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
-LARGEST_DOCUMENT = 4 << 20
 # An image of two platforms has 6 blobs; with its root and a tag all are looked for, and uploads started, in
 # one round trip.
 WORKERS = 16
@@ -232,8 +231,12 @@ class Transport:
         proxy = proxy_for(scheme, host, port, self._environment)
         manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
         pool = manager.connection_from_host(host, port, scheme)
-        _track(pool, self._live)
+        _track(pool, self._note)
         return pool
+
+    def _note(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            pass
 
     def _watch(self) -> None:
         """Notice the end of the run while all threads wait for the network."""
@@ -252,14 +255,14 @@ def _connect(pool: HTTPConnectionPool, connection: HTTPConnection) -> None:
         pool._put_conn(connection)  # noqa: SLF001 - no public way
 
 
-def _track(pool: HTTPConnectionPool, live: weakref.WeakSet[HTTPConnection]) -> None:
-    """Have a pool note the connections that it makes."""
+def _track(pool: HTTPConnectionPool, note: Callable[[HTTPConnection], None]) -> None:
+    """Have a pool tell of the connections that it makes."""
     made = pool.ConnectionCls
 
     def make(*args: object, **options: object) -> HTTPConnection:
-        connection = made(*args, **options)  # type: ignore[arg-type]
-        live.add(connection)  # type: ignore[arg-type]
-        return connection  # type: ignore[return-value]
+        connection = cast("HTTPConnection", made(*args, **options))  # type: ignore[arg-type]
+        note(connection)
+        return connection
 
     pool.ConnectionCls = make  # type: ignore[assignment]
 

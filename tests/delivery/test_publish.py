@@ -201,7 +201,7 @@ def test_missing_values_name_the_cure(module: Module) -> None:
         push(open_project(root))
     with pytest.raises(SettingsError, match="write it without 'https://'"):
         push(open_project(root), repository="https://ghcr.io/acme/hello")
-    with pytest.raises(SettingsError, match=r"^--tag: tag 'a b': has letters"):
+    with pytest.raises(SettingsError, match=r"^--tag gives the tag 'a b': has letters"):
         push(open_project(root), repository="localhost:1/hello", tag=("a b",))
     with pytest.raises(SettingsError, match=r"^--repository is .*no field '\{imag\}'; did you mean"):
         push(open_project(root), repository="localhost:1/{imag}")

@@ -16,10 +16,11 @@ from gomab_tasks.process import Processes
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, push, read_content
 from gomab_tasks.registry.transport import Patience
-from tests.conftest import Made, free_port
+from tests.conftest import Made
 from tests.registry.conftest import OpenClient, Push
 from tests.registry.faults import answering, stalling
 from tests.registry.server import State, serving
+from tests.servers import free_port
 
 BLOB_PUT = r"PUT .*/blobs/uploads/"
 

@@ -20,8 +20,9 @@ from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
 from gomab_tasks.registry.reference import Reference, Repository
 from gomab_tasks.registry.referrers import Artifact, attach, list_referrers
 from gomab_tasks.registry.transfer import Destination, push, read_content
-from tests.conftest import Made, ToolFactory, free_port, wait_until_listening
+from tests.conftest import Made, ToolFactory
 from tests.registry.conftest import Login, OpenClient
+from tests.servers import free_port, wait_until_listening
 
 _SETTINGS = """\
 version: 0.1

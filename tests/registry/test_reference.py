@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.registry.reference import Reference, Repository, parse_reference, parse_repository
+from gomab_tasks.registry.reference import Reference, Repository, api_host, parse_reference
 
 DIGEST = "sha256:" + "a" * 64
 ALPINE = Repository("docker.io", "library/alpine")
@@ -63,5 +63,5 @@ def test_what_is_no_reference_is_told(text: str, message: str) -> None:
 
 def test_the_api_of_docker_hub_is_elsewhere() -> None:
     """docker.io itself is a website."""
-    assert ALPINE.api_host == "registry-1.docker.io"
-    assert parse_repository("ghcr.io/a").api_host == "ghcr.io"
+    assert api_host(ALPINE.registry) == "registry-1.docker.io"
+    assert api_host("ghcr.io") == "ghcr.io"
