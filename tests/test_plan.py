@@ -155,7 +155,7 @@ def test_platforms_that_need_a_c_compiler(planned: Planned, platform: str) -> No
         planned({}, {"api": (API,)}, platform)
 
 
-def test_images_are_for_linux(planned: Planned, tmp_path: Path) -> None:
+def test_images_are_for_linux(tmp_path: Path) -> None:
     """Other systems are for `build` alone; where the platform came from is where it is to be left out."""
     source = tmp_path / "pyproject.toml"
     windows, darwin, linux = map(Platform.parse, ("windows/amd64", "darwin/arm64", "linux/arm64"))

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.golang.buildinfo import read_build_info
+from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import verify_layout
+from gomab_tasks.platforms import Platform
 from gomab_tasks.project import open_project
 from gomab_tasks.results import Index
 from gomab_tasks.tasks.images import images
-from tests.conftest import TESTS, ModuleFactory, ToolFactory, free_port, wait_until_up
+from tests.conftest import TESTS, ModuleFactory, ToolFactory
 from tests.layers import content_of
+from tests.servers import free_port, wait_until_up
 
 SAMPLE = TESTS.parent / "sample"
 VARIANTS = {
@@ -120,7 +122,7 @@ def test_every_variant_is_in_its_program(full: Path, tmp_path: Path) -> None:
     for platform, (variable, level) in VARIANTS.items():
         program = tmp_path / platform.replace("/", "_")
         program.write_bytes(content_of(layout, platform, "app/hello"))
-        settings = read_build_info(program).settings
+        settings = verify_binary(program, "hello", Platform.parse(platform)).build_info.settings
         assert (settings["GOARCH"], settings[variable]) == (platform.split("/")[1], level)
         assert settings["CGO_ENABLED"] == "0"
 

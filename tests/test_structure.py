@@ -39,6 +39,7 @@ JOINS = [
     "output",
     "plan",
     "project",
+    "script_block",
     "selection",
     "templates",
 ]

@@ -23,13 +23,14 @@ from pathlib import Path
 from gomab_tasks import files
 from gomab_tasks.backends.native import Contents, filled_inputs, read_contents
 from gomab_tasks.backends.solve import Request, find_client, solve
-from gomab_tasks.dockerfile.stages import NETWORK_VARIABLES
+from gomab_tasks.builds import programs_lock
 from gomab_tasks.dockerfile.text import DockerfileText, write_text
 from gomab_tasks.dockerfile.words import argument_name
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build
+from gomab_tasks.modules import NETWORK_VARIABLES, download_env
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, as_list
 from gomab_tasks.oci.image import (
     Config,
@@ -42,7 +43,6 @@ from gomab_tasks.oci.image import (
 )
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout, blob_name
-from gomab_tasks.oci.reading import read_errors
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
 from gomab_tasks.output.inputs import inputs_of
 from gomab_tasks.output.record import (
@@ -93,9 +93,11 @@ def _require_scratch(image: ImagePlan) -> None:
 
 def _arguments(project: Project, facts: Facts, made: DockerfileText) -> dict[str, str]:
     """Give the build arguments: where modules come from, Go's own switches, fields of templates."""
-    network = {name: facts.toolchain.env.get(name, "") for name in NETWORK_VARIABLES}
+    own = download_env(project.settings)  # stands in the Dockerfile
+    network = {name: facts.toolchain.env.get(name, "") for name in NETWORK_VARIABLES if name not in own}
+    # Those of go.variables have values, or there would be no plan.
     fields = {
-        argument_name(field): project.templates.fill(f"{{{field}}}", "go.variables or image.labels")
+        argument_name(field): project.templates.fill(f"{{{field}}}", ("image", "labels"))
         for field in made.fields
     }
     # Without it BuildKit writes the time into every config.
@@ -118,7 +120,7 @@ class _Job:
         out = self.project.out
         with (
             step(self.project.emit, "build", image.name) as running,
-            files.locked(image_lock(out, image.name), self.project.processes.check, shared=True),
+            self.project.locked(image_lock(out, image.name), shared=True),
             files.temporary_folder(out / _FOLDER) as folder,
         ):
             made = self._solve(folder, image, contents, running.progress)
@@ -200,17 +202,20 @@ class _Job:
         """Put the programs where the native backend has them, verified; give the version of their Go."""
         build = self._build(image, platform)
         version = ""
-        lock = self.project.out / "locks" / f"{build.output.name}.lock"
-        with files.locked(lock, self.project.processes.check), tarfile.open(layer) as tar:
+        with (
+            self.project.locked(programs_lock(self.project.out, build)),
+            files.temporary_folder(build.output) as folder,
+        ):
+            _extract_programs(layer, folder)
             for main in image.mains:
-                path = f"{PROGRAM_FOLDER.strip('/')}/{main.name}"
-                with files.replacing(build.program(main), mode=0o755) as file:
-                    content = tar.extractfile(path) if path in tar.getnames() else None
-                    if content is None:
-                        raise VerificationError(f"{image.name} {platform}: has no program /{path}")
-                    shutil.copyfileobj(content, file)
-                info = verify_binary(build.program(main), main.name, platform).build_info
+                program = folder / main.name
+                if not program.is_file():
+                    text = f"{image.name} {platform}: has no program {PROGRAM_FOLDER}/{main.name}"
+                    raise VerificationError(text)
+                info = verify_binary(program, main.name, platform).build_info
                 version = info.go_version.removeprefix("go")
+                with files.storage_errors(build.program(main)):
+                    program.replace(build.program(main))
         return version
 
     def _build(self, image: ImagePlan, platform: Platform) -> Build:
@@ -218,12 +223,28 @@ class _Job:
         return next(build for build in builds if build.platform == platform)
 
 
+def _extract_programs(layer: Path, folder: Path) -> None:
+    """Unpack the files that lie right in the folder of programs, executable."""
+    with tarfile.open(layer) as tar, files.storage_errors(folder):
+        for member in tar:
+            parent, _, name = member.name.rpartition("/")
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is None or f"/{parent}" != PROGRAM_FOLDER:
+                continue
+            with content, (folder / name).open("xb") as file:
+                shutil.copyfileobj(content, file)
+            (folder / name).chmod(0o755)
+
+
 def _with_logins(project: Project) -> BuildKit:
-    """Hand on what the Dockerfile asks for; where the table names none, the user's own netrc and agent."""
+    """Hand on what the Dockerfile asks for; where the table names none, the user's own files and agent."""
     settings, dockerfile = project.settings.buildkit, project.settings.dockerfile
     home = project.environment.get("HOME", "")
-    netrc = project.environment.get("NETRC") or f"{home}/.netrc"
-    secrets = (f"id=netrc,src={netrc}",) if dockerfile.netrc and Path(netrc).is_file() else ()
+    own = {
+        "netrc": dockerfile.netrc and (project.environment.get("NETRC") or f"{home}/.netrc"),
+        "known_hosts": dockerfile.ssh and f"{home}/.ssh/known_hosts",
+    }
+    secrets = tuple(f"id={name},src={path}" for name, path in own.items() if path and Path(path).is_file())
     ssh = ("default",) if dockerfile.ssh else ()
     return replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
 
@@ -245,7 +266,7 @@ def _manifests(made: Sequence[Layout], platforms: Sequence[Platform]) -> list[tu
 
 def _entries(made: Layout) -> tuple[Descriptor, ...]:
     document = made.folder / "index.json"
-    with read_errors(document):
+    with files.read_errors(document):
         entries = Index.from_bytes(document.read_bytes(), "BuildKit's index.json").manifests
     if len(entries) == 1 and entries[0].media_type == INDEX:
         return Index.from_bytes(made.read_blob(entries[0]), "BuildKit's index").manifests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gomab_tasks.backends.vertices import Vertices
@@ -38,6 +38,13 @@ _CURES = {
         "BuildKit has gone away during the build; look at its own log, then build again"
     ),
 }
+# What Go says -> what to do about it, where that lies in the Dockerfile and not in the code.
+_GO_CURES = {
+    r'error obtaining VCS status: exec: "git"': (
+        "go.vcs-stamp in [tool.gomab] needs git where Go runs; name a Go image that has it: "
+        "dockerfile.go-image"
+    ),
+}
 # A line of the Dockerfile that BuildKit points at -> the setting that made it; the first that fits.
 _MADE_BY = {
     "# syntax=": "dockerfile.syntax",
@@ -58,9 +65,17 @@ _SHOWN = 20
 
 
 def explain_failure(
-    image: str, platforms: Sequence[Platform], dockerfile: Path, vertices: Vertices, log: Path
+    image: str,
+    platforms: Sequence[Platform],
+    dockerfile: Path,
+    vertices: Vertices,
+    log: Path,
+    silent: Sequence[str] = (),
 ) -> GomabError:
     """Give the error of a build that failed; both paths are shown as they are.
+
+    Args:
+        silent: machines of the builder that do not answer.
 
     It is a `CompileError` with Go's own lines where Go failed, a `ToolError` with
     BuildKit's where anything else did.
@@ -69,16 +84,20 @@ def explain_failure(
     lines = failed.lines if failed else []
     if failed and "go mod download" in failed.name and "go build" not in failed.name:
         return CompileError(f"{explain_download(failed.output)}\nLog: {log}")
-    wanted = [line for line in lines if not line.startswith("#")][:_SHOWN]
+    # Each program of a `go build` has its own `#` line, and what Go says to all of them.
+    wanted = list(dict.fromkeys(line for line in lines if not line.startswith("#")))[:_SHOWN]
     if failed and "go build" in failed.name and wanted:
         # BuildKit leaves the platform out where there is only one.
         platform = failed.platform or platforms[0]
         shown = [f"{image} {platform}: go build failed: {wanted[0]}", *wanted[1:]]
-        return CompileError("\n".join([*shown, f"Log: {log}"]))
+        return CompileError(
+            "\n".join([*shown, *filter(None, [_find(_GO_CURES, failed.output)]), f"Log: {log}"])
+        )
     reason, around = _split(vertices.last_words)
     around = [line.replace(f"{dockerfile.name}:", f"{dockerfile}:") for line in around]
     cure = find_cure("\n".join([reason, *around]))
     shown = [f"{image}: BuildKit failed: {reason}", *lines[-_SHOWN:], *around]
+    shown += [f"no answer from {node}" for node in silent]
     return ToolError("\n".join([*shown, *filter(None, [cure]), f"Log: {log}"]))
 
 
@@ -93,9 +112,13 @@ def _split(words: Sequence[str]) -> tuple[str, list[str]]:
 
 def find_cure(words: str) -> str:
     """Say what mends what BuildKit or its client says; empty where nothing is known."""
-    cure = next((cure for said, cure in _CURES.items() if re.search(said, words)), "")
+    cure = _find(_CURES, words)
     line = _POINTED_AT.search(words)
     if cure or line is None:
         return cure
     made_by = next((key for start, key in _MADE_BY.items() if re.match(start, line[1])), "")
     return f"that line comes from {made_by} in [tool.gomab]" if made_by else ""
+
+
+def _find(cures: Mapping[str, str], words: str) -> str:
+    return next((cure for said, cure in cures.items() if re.search(said, words)), "")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gomab_tasks import files
 from gomab_tasks.bases.base import Base, inherit, owner_of
 from gomab_tasks.builds import run_builds
 from gomab_tasks.contents import rootfs
@@ -126,7 +125,7 @@ def read_contents(project: Project, image: ImagePlan, base: Base | None = None) 
     """
     settings = image.group.image
     labels = {
-        name: project.templates.fill(value, f"image.labels.{name}", image.name)
+        name: project.templates.fill(value, ("image", "labels", name), image.name)
         for name, value in settings.labels.items()
     }
     created = _created(project.environment)
@@ -169,10 +168,9 @@ class _Assembler:
 
     def assemble(self, planned: PlannedBuild) -> None:
         for image in self._plan.images_of(planned):
-            check = self._project.processes.check
             with (
                 step(self._project.emit, "assemble", image.name, planned.build.platform) as running,
-                files.locked(image_lock(self._project.out, image.name), check, shared=True),
+                self._project.locked(image_lock(self._project.out, image.name), shared=True),
             ):
                 record = self._image(planned, image)
                 write_record(self._project.out, record)

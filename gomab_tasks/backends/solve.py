@@ -16,9 +16,12 @@ from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.parallel import run_all
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
+from gomab_tasks.secrets import has_login
 from gomab_tasks.settings import BuildKit
 
 _INSTALL = "install buildx (https://docs.docker.com/go/buildx), or buildctl of BuildKit"
+
+_SILENT = re.compile(r"^Name: +(\S+)\nEndpoint: +(\S+)\n(?:(?!Name:).+\n)*?Status: +inactive$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +87,22 @@ def describe_builder(processes: Processes, settings: BuildKit) -> str:
     completed = processes.run(argv)
     said = f"{completed.stdout}\n{completed.stderr}"
     found = re.findall(r"^(?:error|ERROR|Error): *(.*)", said, re.MULTILINE)
-    # A node of another driver is started by the first build.
-    if re.search(r"^Driver: +remote$.*^Status: +inactive$", said, re.MULTILINE | re.DOTALL):
-        found.append("deadline exceeded")
+    if silent := _silent_nodes(completed.stdout):
+        found.append(f"{', '.join(silent)}: deadline exceeded")
     if completed.code or found:
         reason = found[0] if found else "gives no reason"
         raise ToolError("; ".join(filter(None, [f"{' '.join(client.words)}: {reason}", find_cure(reason)])))
     return f"{' '.join(client.words)}, {' '.join(builder) or 'its builder in use'}"
+
+
+def _silent_nodes(inspected: str) -> list[str]:
+    """Name the machines of a builder that do not answer, from what `buildx inspect` prints.
+
+    A node of another driver than `remote` is inactive until the first build starts it.
+    """
+    if not re.search(r"^Driver: +remote$", inspected, re.MULTILINE):
+        return []
+    return [f"{name} at {address}" for name, address in _SILENT.findall(inspected)]
 
 
 def solve(
@@ -149,7 +161,16 @@ def _run(
         raise _SeveralMachinesError
     if completed.code:
         dockerfile, log = (path.relative_to(request.context) for path in (request.dockerfile, log))
-        raise explain_failure(request.image, request.platforms, dockerfile, vertices, log)
+        silent = _find_silent(processes, settings, client) if "deadline exceeded" in vertices.text else ()
+        raise explain_failure(request.image, request.platforms, dockerfile, vertices, log, silent)
+
+
+def _find_silent(processes: Processes, settings: BuildKit, client: Client) -> list[str]:
+    """Ask buildx which machines of the builder do not answer: a build only says that one does not."""
+    if client.is_buildctl:
+        return []
+    builder = [settings.builder] if settings.builder else []
+    return _silent_nodes(processes.run([*client.words, "inspect", *builder]).stdout)
 
 
 def _buildx(settings: BuildKit, request: Request) -> list[str]:
@@ -174,7 +195,7 @@ def _buildctl(settings: BuildKit, request: Request) -> list[str]:
     Raises `SettingsError` for a value with a login, since all users of a machine can read words.
     """
     for name, value in request.arguments.items():
-        if re.search(r"://[^/\s]*@", value):
+        if has_login(value):
             raise SettingsError(
                 f"{name} holds a login, which buildctl would show to all users of this machine; "
                 "use buildx, or put the login into a netrc and set dockerfile.netrc"

@@ -41,7 +41,7 @@ def root_stages(image: Image, root: Path, name: str) -> list[str]:
         f"WORKDIR {_FOLDER}",
         *_laid_out(made, copies, owned),
         "",
-        f"FROM scratch AS {name}",
+        f"FROM {SCRATCH} AS {name}",
         words.copy([_FOLDER], "/", files),
     ]
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from gomab_tasks.contents import rootfs
 from gomab_tasks.dockerfile import words
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import BYTE_VARIABLES
-from gomab_tasks.golang.compile import Build, Flags, arguments
+from gomab_tasks.golang.compile import Build, Flags, arguments, link_flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.golang.requirements import Requirements
 from gomab_tasks.golang.toolchain import Toolchain
+from gomab_tasks.modules import NETWORK_VARIABLES
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import Dockerfile
@@ -22,10 +23,9 @@ from gomab_tasks.settings import Dockerfile
 _SOURCE = PurePosixPath("/src")
 _OUT = PurePosixPath("/out")
 _CACHES = {"modules": "GOMODCACHE", "build": "GOCACHE"}
-NETWORK_VARIABLES = ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB", "GOINSECURE")
-"""Whence modules come, for those who need to say so; none of it reaches a program."""
 
 _LINE = 100
+_FLAG = "Dockerfile: a flag of go build"
 
 # As platforms.py has it: Go's level is always said, where OCI's variant need not be.
 _LEVELS = """case "$TARGETARCH/$TARGETVARIANT" in \\
@@ -46,6 +46,7 @@ class Sources:
         cache: the name of the project's caches.
         vendored: nothing is downloaded.
         requirements: of go.work or go.mod first, then of a workspace's modules.
+        env: the table's variables for every `go`, those of the download.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Sources:
     cache: str
     vendored: bool
     requirements: tuple[Requirements, ...]
+    env: Mapping[str, str]
 
     def below(self, path: Path) -> str:
         """Spell a path as seen from the context; raises `SettingsError` for one outside of it."""
@@ -96,6 +98,7 @@ def source_stage(sources: Sources, settings: Dockerfile) -> list[str]:
     return [
         "FROM go AS source",
         f"WORKDIR {_SOURCE / module}",
+        *_env(sources.env),
         *([] if sources.vendored else _download(sources, settings, top)),
         words.copy(["."], top.rstrip("/")),
     ]
@@ -108,34 +111,56 @@ def build_stage(compiled: Compile, sources: Sources, settings: Dockerfile, toolc
     machine, while the download itself is still known as done.
     """
     logins = [] if sources.vendored else _logins(settings)
-    build = Build(Platform("linux", "amd64"), compiled.mains, compiled.flags, Path(_OUT))
-    # How many compilers run at once is BuildKit's affair.
-    go = ["go", *(word for word in arguments(build, toolchain, 1) if not word.startswith("-p="))]
-    quoted = [words.quote_for_shell(word, "Dockerfile: a flag of go build") for word in go]
-    env = [f"{name}={words.quote(value, f'go.env.{name}')}" for name, value in compiled.flags.env.items()]
+    env = compiled.flags.env
+    asked = [name for name in BYTE_VARIABLES if name not in env]
     return [
         f"FROM source AS {compiled.stage}",
-        *([f"ENV {' '.join(env)}"] if env else []),
-        f"ARG {' '.join(name for name in BYTE_VARIABLES if name not in compiled.flags.env)}",
+        *_env({name: value for name, value in env.items() if sources.env.get(name) != value}),
+        *([f"ARG {' '.join(asked)}"] if asked else []),
         *(f"ARG {words.argument_name(field)}" for field in compiled.fields),
         "ARG TARGETOS TARGETARCH TARGETVARIANT",
         words.run(
-            [f"{_LEVELS}; \\\n    {_broken(['GOOS=$TARGETOS GOARCH=$TARGETARCH', *quoted])}"],
-            [*_mounts(sources.cache, _CACHES), *logins],
+            ["; \\\n    ".join(_compile(compiled, toolchain))], [*_mounts(sources.cache, _CACHES), *logins]
         ),
     ]
+
+
+def _compile(compiled: Compile, toolchain: Toolchain) -> Iterator[str]:
+    """Give the commands for one platform, `go build` last."""
+    build = Build(Platform("linux", "amd64"), compiled.mains, compiled.flags, Path(_OUT))
+    # How many compilers run at once is BuildKit's affair.
+    go = ["go", *(word for word in arguments(build, toolchain, 1) if not word.startswith("-p="))]
+    quoted = [words.quote_for_shell(word, _FLAG) for word in go]
+    yield _LEVELS
+    if compiled.fields:
+        yield from _link_flags(compiled.flags)
+        quoted = ['-ldflags="$ldflags"' if word.startswith("-ldflags=") else word for word in quoted]
+    yield _broken(["GOOS=$TARGETOS GOARCH=$TARGETARCH", *quoted])
+
+
+def _link_flags(flags: Flags) -> Iterator[str]:
+    """Put the text of -ldflags together, each `-X` only where all of its arguments are given.
+
+    Without them a program keeps its own value, as it does from a plain `go build`.
+    With them the flags are those of `link_flags`, in its order: Go makes the build ID of them.
+    """
+    yield f"ldflags={words.quote_for_shell(' '.join(flags.ldflags), _FLAG)}"
+    for name, value in sorted(flags.variables.items()):
+        flag = link_flags(replace(flags, ldflags=(), variables={name: value}))
+        longer = words.quote_for_shell(f"{words.mark('ldflags')} {flag}", _FLAG)
+        missing = [f'[ -z "${{{argument}+x}}" ]' for argument in words.marked(value)]
+        yield " || ".join([*missing, f"\\\n      ldflags={longer}" if missing else f"ldflags={longer}"])
 
 
 def image_stage(image: ImagePlan, stage: str, root: str, build: str) -> list[str]:
     """Put programs over the files of `root`, and say how a container runs."""
     settings = image.group.image
     programs = [f"{_OUT}/{main.name}" for main in image.mains]
-    fields: dict[str, None] = {}
-    labels = {name: words.mark_fields(value, image.name, fields) for name, value in settings.labels.items()}
+    labels = {name: words.mark_fields(value, image.name) for name, value in settings.labels.items()}
     return [
         f"FROM {root} AS {stage}",
         words.copy(programs, f"{PROGRAM_FOLDER}/", build),
-        *(f"ARG {words.argument_name(field)}" for field in fields),
+        *(f"ARG {words.argument_name(field)}" for field in words.argument_fields(settings.labels.values())),
         *(f"LABEL {_pair(name, value, 'image.labels')}" for name, value in labels.items()),
         *(f"ENV {_pair(name, value, 'image.env')}" for name, value in settings.env.items()),
         *([f"EXPOSE {' '.join(settings.expose)}"] if settings.expose else []),
@@ -149,7 +174,11 @@ def image_stage(image: ImagePlan, stage: str, root: str, build: str) -> list[str
 
 
 def _ssh(hosts: Sequence[str]) -> Iterator[str]:
-    """Make git, which Go fetches private modules with, use SSH for these hosts."""
+    """Make git, which Go fetches private modules with, use SSH for these hosts.
+
+    No build knows the hosts of an earlier one, so a host that the secret
+    `known_hosts` does not name is believed each time.
+    """
     if not hosts:
         return
     variables = {
@@ -163,9 +192,16 @@ def _ssh(hosts: Sequence[str]) -> Iterator[str]:
         yield f"ENV {_pair(name, value, 'dockerfile.ssh')}"
 
 
+def _env(variables: Mapping[str, str]) -> Iterator[str]:
+    if variables:
+        pairs = (f"{name}={words.quote(value, f'go.env.{name}')}" for name, value in variables.items())
+        yield f"ENV {' '.join(pairs)}"
+
+
 def _download(sources: Sources, settings: Dockerfile, top: str) -> Iterator[str]:
     """Copy what names the modules, no code, and fetch them into the cache."""
-    yield f"ARG {' '.join(NETWORK_VARIABLES)}"
+    if asked := [name for name in NETWORK_VARIABLES if name not in sources.env]:
+        yield f"ARG {' '.join(asked)}"
     for folder, names in _module_files(sources).items():
         yield words.copy([f"{folder}{name}" for name in names], f"{top}{folder}")
     steps = [*_drop_members(sources), "go mod download"]
@@ -203,6 +239,7 @@ def _logins(settings: Dockerfile) -> Iterator[str]:
         yield "--mount=type=secret,id=netrc,target=/root/.netrc"
     if settings.ssh:
         yield "--mount=type=ssh"
+        yield "--mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts"
 
 
 def _broken(command: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +13,27 @@ from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Flags
 from gomab_tasks.golang.requirements import Requirements, read_requirements
 from gomab_tasks.golang.toolchain import Toolchain
-from gomab_tasks.plan import ImagePlan, read_each, share_builds
+from gomab_tasks.modules import download_env
+from gomab_tasks.plan import ImagePlan, go_flags, read_each, share_builds
 from gomab_tasks.project import Project
+from gomab_tasks.secrets import has_login
 from gomab_tasks.settings import HEADING, Dockerfile
+from gomab_tasks.settings.problem import wrong
 
 # Names that mean something to Docker, or that the stages here have.
 _TAKEN = re.compile(r"(context|scratch|go|source|(build|files|root)(-.*)?|[^a-z].*)")
 
+VALUES = {
+    "git.sha": "$(git rev-parse HEAD)",
+    "git.short": "$(git rev-parse --short=12 HEAD)",
+    "git.tag": "$(git describe --tags --exact-match)",
+    "git.describe": "$(git describe --tags --always --abbrev=12)",
+    "git.branch": "$(git branch --show-current)",
+    "version": "$(git describe --tags --always --abbrev=12 | sed s/^v//)",
+}
+"""What gives the values of fields to those without gomab, of a clean checkout."""
+
+_NEXT_LINE = " \\\n  "
 _LEFT_OUT = (".nox", ".tox", ".venv", "**/__pycache__")
 
 
@@ -60,21 +75,15 @@ def write_text(
 
     Raises `SettingsError` for what a Dockerfile cannot do.
     """
-    requirements = read_requirements(project.processes, facts.toolchain, facts.module)
-    sources = stages.Sources(
-        root=project.root,
-        module=facts.module.folder.resolve(),
-        cache=facts.module.path or next(one.module for one in requirements if one.module),
-        vendored=facts.module.vendored,
-        requirements=requirements,
-    )
+    read_each(images, project.settings.source, _require_no_login)
+    sources = _sources(project, facts)
     compiles = _compiles(images)
     roots, root_parts = _roots(images, project)
     targets = {image.name: _target(image.name) for image in images}
-    go_image = _go_image(project, requirements, facts)
+    go_image = _go_image(project, sources.requirements, facts)
     fields = _fields(images, compiles)
     parts = [
-        _heading(project, images, targets, fields),
+        _heading(project, project.heading(words_of(facts, images)), images, targets, fields),
         _go_part(project, go_image),
         _source_part(project, sources),
         *_build_parts(compiles, sources, project.settings.dockerfile, toolchain),
@@ -91,21 +100,67 @@ def write_text(
     )
 
 
+def words_of(facts: Facts, images: Sequence[ImagePlan]) -> str:
+    """Give the task and its options that write the Dockerfile of these images."""
+    chosen = [f"--image {image.name}" for image in images] if len(images) < len(facts.mains) else []
+    return " ".join(["dockerfile", *chosen, "--write"])
+
+
+def _sources(project: Project, facts: Facts) -> stages.Sources:
+    requirements = read_requirements(project.processes, facts.toolchain, facts.module)
+    return stages.Sources(
+        root=project.root,
+        module=facts.module.folder.resolve(),
+        cache=facts.module.path or next(one.module for one in requirements if one.module),
+        vendored=facts.module.vendored,
+        requirements=requirements,
+        env=download_env(project.settings),
+    )
+
+
+def _require_no_login(image: ImagePlan) -> None:
+    for name, value in image.group.go.env.items():
+        if has_login(value):
+            text = "holds a login, which all could read in the Dockerfile; put it into a netrc file, and set "
+            raise wrong(("go", "env", name), f"{text}dockerfile.netrc")
+
+
 def _heading(
-    project: Project, images: Sequence[ImagePlan], targets: Mapping[str, str], fields: Sequence[str]
+    project: Project,
+    first: str,
+    images: Sequence[ImagePlan],
+    targets: Mapping[str, str],
+    fields: Sequence[str],
 ) -> list[str]:
     """Say who wrote the file, and how each image is built."""
     settings = project.settings.dockerfile
-    options = [f"--build-arg {words.argument_name(field)}=…" for field in fields]
-    options += ["--secret id=netrc,src=$HOME/.netrc"] if settings.netrc else []
-    options += ["--ssh default"] if settings.ssh else []
-    options += [] if settings.file == "Dockerfile" else [f"--file {settings.file}"]
-    lines = [f"{HEADING}: change that, and run its task `dockerfile --write` again.", "#"]
-    lines.append(" ".join(["#     docker buildx build", _platforms(images[0]), *options, "."]))
+    command = [f"docker buildx build {_platforms(images[0])}", *_options(project, fields)]
+    lines = [first, "#"]
+    lines += [f"#     {line}" for line in f"{_NEXT_LINE.join(command)} .".splitlines()]
     if len(images) > 1:
         lines += ["#", f"# That makes {images[0].name}. The others, with the same options and"]
         lines += [f"#     {_platforms(image)} --target {targets[image.name]}" for image in images[1:]]
     return [*([f"# syntax={settings.syntax}"] if settings.syntax else []), *lines]
+
+
+def _options(project: Project, fields: Sequence[str]) -> Iterator[str]:
+    """Give the options that a build of the file needs."""
+    settings = project.settings.dockerfile
+    for field in fields:
+        yield f"--build-arg {words.argument_name(field)}={_value(field)}"
+    if settings.netrc or settings.ssh:
+        yield from ["--build-arg GOPRIVATE=…"] if "GOPRIVATE" not in download_env(project.settings) else []
+    if settings.netrc:
+        yield '--secret id=netrc,src="$HOME/.netrc"'
+    if settings.ssh:
+        yield "--ssh default"
+        yield '--secret id=known_hosts,src="$HOME/.ssh/known_hosts"'
+    if settings.file != "Dockerfile":
+        yield f"--file {shlex.quote(settings.file)}"
+
+
+def _value(field: str) -> str:
+    return f'"${field.removeprefix("env.")}"' if field.startswith("env.") else f'"{VALUES[field]}"'
 
 
 def _platforms(image: ImagePlan) -> str:
@@ -145,9 +200,8 @@ def _compiles(images: Sequence[ImagePlan]) -> dict[str, stages.Compile]:
 
 def _marked(image: ImagePlan) -> tuple[Flags, tuple[str, ...]]:
     go = image.group.go
-    fields: dict[str, None] = {}
-    variables = {name: words.mark_fields(value, image.name, fields) for name, value in go.variables.items()}
-    return Flags(go.tags, go.gcflags, go.ldflags, variables, go.env, go.vcs_stamp), tuple(fields)
+    variables = {name: words.mark_fields(value, image.name) for name, value in go.variables.items()}
+    return go_flags(go, variables), words.argument_fields(go.variables.values())
 
 
 def _build_parts(
@@ -196,11 +250,8 @@ def _target(name: str) -> str:
 
 
 def _fields(images: Sequence[ImagePlan], compiles: Mapping[str, stages.Compile]) -> tuple[str, ...]:
-    fields: dict[str, None] = {field: None for one in compiles.values() for field in one.fields}
-    for image in images:
-        for value in image.group.image.labels.values():
-            words.mark_fields(value, image.name, fields)
-    return tuple(fields)
+    labels = words.argument_fields(value for image in images for value in image.group.image.labels.values())
+    return tuple(dict.fromkeys([*(field for one in compiles.values() for field in one.fields), *labels]))
 
 
 def _ignored(project: Project, images: Sequence[ImagePlan]) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.settings.template import fill_template
+from gomab_tasks.settings.template import fields_of, fill_template
 
 _PLAIN = re.compile(r"[\w@%+:,./-]+")
 _LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
@@ -26,20 +26,24 @@ def argument_name(field: str) -> str:
     return field.upper().replace(".", "_") if not field.startswith("env.") else f"ENV_{field[4:]}"
 
 
-def mark_fields(text: str, image: str, fields: dict[str, None]) -> str:
-    """Put marks into the places of a template's fields, and the image's name into its own.
+def argument_fields(texts: Iterable[str]) -> tuple[str, ...]:
+    """Name the fields of templates that build arguments carry, each once: all but the image's name."""
+    return tuple(dict.fromkeys(field for text in texts for field in fields_of(text) if field != "image"))
 
-    Args:
-        fields: gets each field that was found.
-    """
 
-    def mark(field: str) -> str:
-        if field == "image":
-            return image
-        fields[field] = None
-        return f"{_OPEN}{argument_name(field)}{_CLOSE}"
+def mark_fields(text: str, image: str) -> str:
+    """Put marks into the places of a template's fields, and the image's name into its own."""
+    return fill_template(text, lambda field: image if field == "image" else mark(argument_name(field)))
 
-    return fill_template(text, mark)
+
+def mark(variable: str) -> str:
+    """Mark where the value of a variable goes, once the text around it is quoted."""
+    return f"{_OPEN}{variable}{_CLOSE}"
+
+
+def marked(text: str) -> tuple[str, ...]:
+    """Name the variables whose values go into a text, each once."""
+    return tuple(dict.fromkeys(re.findall(f"{_OPEN}(.*?){_CLOSE}", text)))
 
 
 def quote(text: str, where: str) -> str:

@@ -85,6 +85,12 @@ ACTIONS = (
         "v4.3.0",
         "goreleaser/goreleaser .github/workflows/release.yml",
     ),
+    Action(
+        "crazy-max/ghaction-github-runtime",
+        "04d248b84655b509d8c44dc1d6f990c879747487",
+        "v4.0.0",
+        "moby/buildkit .github/workflows/.test.yml",
+    ),
 )
 
 _BY_NAME = {action.name: action for action in ACTIONS}

@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gomab_tasks.facts import Facts
-from gomab_tasks.plan import ImagePlan
-from gomab_tasks.settings import Go
+from gomab_tasks.plan import ImagePlan, go_flags
 
 _DIGITS = 16
 
@@ -69,15 +68,11 @@ def _file(folder: Path, path: Path) -> tuple[str, str]:
 def _compiles(facts: Facts, images: Sequence[ImagePlan]) -> object:
     """Name all that decides how packages are compiled: for what, with what flags."""
     pairs = {
-        (str(platform), json.dumps(_flags(image.group.go), sort_keys=True))
+        (str(platform), json.dumps(asdict(go_flags(image.group.go, {})), sort_keys=True))
         for image in images
         for platform in image.platforms
     }
     return [facts.module.path, sorted(pairs), sorted(facts.byte_variables.items())]
-
-
-def _flags(go: Go) -> list[object]:
-    return [go.tags, go.gcflags, go.ldflags, dict(go.env), go.vcs_stamp]
 
 
 def _digest(value: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from gomab_tasks.facts import read_facts
+from gomab_tasks.plan import require_linux
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
@@ -44,11 +45,12 @@ class MatrixResult:
 def find_work(project: Project, selection: Selection) -> Work:
     """Say what is to be made; asks Go only where the table names no images.
 
-    Raises what `read_facts` does.
+    Raises what `read_facts` and `require_linux` do.
     """
     settings = project.settings
     groups = settings.images or dict.fromkeys(read_facts(project).mains, settings.shared)
     made = {name: selection.of(group.platforms) for name, group in groups.items()}
+    require_linux(made, selection.added, settings.source)
     order = selection.chosen or settings.platforms
     return {
         platform: images

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from gomab_tasks import github
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import read_facts
+from gomab_tasks.generate.commands import Commands, find_commands
+from gomab_tasks.generate.reach import reaches_out
 from gomab_tasks.golang.module import Module, read_module
+from gomab_tasks.plan import require_linux
 from gomab_tasks.project import Project
-from gomab_tasks.settings import Group, Settings, Smoke
+from gomab_tasks.settings import Group, Settings
+from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.settings.template import fields_of
 
 _OF_TAGS = {"git.tag", "git.describe", "version"}
@@ -45,6 +51,8 @@ class Needs:
     Attributes:
         branch: the repository's main branch.
         folder: of pyproject.toml in the repository; empty for its root.
+        top: the repository's folder, absolute.
+        commands: how tasks are typed.
         images: their names, where they are pushed.
     """
 
@@ -52,11 +60,22 @@ class Needs:
     module: Module
     branch: str
     folder: str
+    top: Path
+    commands: Commands
     images: tuple[str, ...] = ()
 
     def path(self, *parts: str) -> str:
         """Spell a path of the project from the repository's root."""
         return PurePosixPath(self.folder, *parts).as_posix()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Patterns of the files that matter; empty for all of the repository."""
+        if not self.folder or reaches_out(self.top / self.folder, self.top, self.module):
+            return ()
+        elsewhere = self.commands.folder != self.folder
+        noxfile = (PurePosixPath(self.commands.folder, "noxfile.py").as_posix(),) if elsewhere else ()
+        return (f"{_as_pattern(self.folder)}/**", *noxfile)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -115,12 +134,12 @@ class Needs:
     @property
     def smoke(self) -> bool:
         """Whether the table says how programs are tried."""
-        return any(group.smoke != Smoke() for group in self.groups)
+        return any(group.smoke.has_check for group in self.groups)
 
     @property
     def emulated(self) -> tuple[str, ...]:
         """Architectures that QEMU has to run for `smoke`."""
-        tried = [group.platforms for group in self.groups if group.smoke != Smoke()]
+        tried = [group.platforms for group in self.groups if group.smoke.has_check]
         names = dict.fromkeys(platform.architecture for platforms in tried for platform in platforms)
         return tuple(name for name in names if name not in _RUN_BY_THEMSELVES)
 
@@ -158,12 +177,18 @@ class Needs:
 def find_needs(project: Project) -> Needs:
     """Read table, module and git; ask Go only for the names of images that are pushed.
 
-    Raises `SettingsError` where no event of GitHub has all values that building needs.
+    Raises what `require_linux` and `find_commands` do, and `SettingsError` where no
+    event of GitHub has all values that building needs.
     """
     settings = project.settings
+    named = settings.images or {"": settings.shared}
+    require_linux({name: group.platforms for name, group in named.items()}, (), settings.source)
+    _require_buildx(settings)
     module = read_module(project.module)
     folder = _git(project, "rev-parse", "--show-prefix").rstrip("/")
-    needs = Needs(settings, module, _main_branch(project), folder)
+    top = project.root.parents[len(Path(folder).parts) - 1] if folder else project.root
+    commands = find_commands(project, top)
+    needs = Needs(settings, module, _main_branch(project), folder, top, commands)
     if not (needs.built.branch or needs.built.tags):
         raise SettingsError(
             "go.variables, labels or annotations need {git.tag} and {git.branch}, but in CI there is "
@@ -172,6 +197,21 @@ def find_needs(project: Project) -> Needs:
     if not needs.is_pushed:
         return needs
     return replace(needs, images=tuple(settings.images or read_facts(project).mains))
+
+
+def _as_pattern(path: str) -> str:
+    """Take their meaning from characters that GitHub's path filters give one."""
+    return re.sub(r"[*?+\[\]!\\]", r"\\\g<0>", path)
+
+
+def _require_buildx(settings: Settings) -> None:
+    builder = settings.buildkit.builder or ""
+    if settings.backend == "buildkit" and "://" in builder:
+        text = (
+            f"is '{builder}', an address for buildctl, but GitHub's runners have no buildctl; name a buildx "
+            "builder, which the workflow then makes"
+        )
+        raise refusal(settings.source, [Problem(("buildkit", "builder"), text)])
 
 
 def _is_changing(tag: str) -> bool:

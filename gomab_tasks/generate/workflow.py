@@ -11,7 +11,6 @@ from gomab_tasks.generate.actions import keep_pins
 from gomab_tasks.generate.needs import Needs
 from gomab_tasks.generate.steps import Step
 from gomab_tasks.generate.yaml import Remarked, Value
-from gomab_tasks.settings import HEADING
 
 Job = dict[str, Value]
 
@@ -24,7 +23,7 @@ _PUSHES = "github.event_name == 'push' && !github.event.repository.fork"
 
 @dataclass(frozen=True, slots=True)
 class WorkflowResult:
-    """Hold a workflow; `path` is from the project's folder.
+    """Hold a workflow; `path` is from the repository's top.
 
     Attributes:
         written, checked: what was done with the file.
@@ -44,29 +43,28 @@ class WorkflowResult:
         return self.workflow.rstrip("\n")
 
 
-def workflow_path(root: Path, needs: Needs) -> Path:
-    """Say where GitHub reads it: `images.yml`, for a project in a folder `images-FOLDER.yml`."""
-    top = root.parents[len(Path(needs.folder).parts) - 1] if needs.folder else root
-    return top / ".github" / "workflows" / f"{_name(needs)}.yml"
+def workflow_path(needs: Needs) -> str:
+    """Say where GitHub reads it, from the repository's top: for a project in a folder `images-FOLDER.yml`."""
+    return f".github/workflows/{_name(needs)}.yml"
 
 
-def write_workflow(needs: Needs, committed: str, *, matrix: bool = False) -> str:
+def write_workflow(needs: Needs, heading: str, committed: str, *, matrix: bool = False) -> str:
     """Write the workflow.
 
     Args:
+        heading: the first line.
         committed: the one that is there; its actions keep their commits.
         matrix: divide the platforms among several runners.
     """
     text = yaml.dump(_document(needs, matrix=matrix))
-    words = "workflow --matrix --write" if matrix else "workflow --write"
     return keep_pins(
-        f"{HEADING}: change that, and run its task `{words}` again.\n"
-        f"# Commits of actions may be moved, by a bot for example; they are kept.\n\n{text}",
+        f"{heading}\n# Commits of actions may be moved, by a bot for example; they are kept.\n\n{text}",
         committed,
     )
 
 
 def _document(needs: Needs, *, matrix: bool) -> Job:
+    folder = needs.commands.folder
     jobs = _fan_out(needs) if matrix else {"images": _images(needs)}
     if needs.pushed.branch or needs.pushed.tags:
         jobs["push"] = _push(needs)
@@ -79,7 +77,7 @@ def _document(needs: Needs, *, matrix: bool) -> Job:
             "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
         },
         **({"env": _variables(needs)} if needs.variables else {}),
-        **({"defaults": {"run": {"working-directory": needs.folder}}} if needs.folder else {}),
+        **({"defaults": {"run": {"working-directory": folder}}} if folder else {}),
         "jobs": jobs,
     }
 
@@ -89,10 +87,11 @@ def _name(needs: Needs) -> str:
 
 
 def _events(needs: Needs) -> Job:
+    paths: Job = {"paths": [*needs.paths, workflow_path(needs)]} if needs.paths else {}
     push: Job = {"branches": [needs.branch]} if needs.built.branch else {}
     if needs.pushed.tags:
         push["tags"] = ["v*"]
-    return {"push": push, **({"pull_request": {}} if needs.built.pulls else {})}
+    return {"push": {**push, **paths}, **({"pull_request": paths} if needs.built.pulls else {})}
 
 
 def _variables(needs: Needs) -> Job:
@@ -101,91 +100,87 @@ def _variables(needs: Needs) -> Job:
 
 def _images(needs: Needs) -> Job:
     """Test, build and measure on one runner."""
-    build = {"name": "Build the images", **steps.gomab("images")}
-    return _job(
-        "Test and build",
-        [
-            *_prepare(needs, matrix=False),
-            steps.test(needs),
-            *steps.buildx(needs),
-            build,
-            *_finish(needs),
-        ],
-    )
+    build: Step = {"name": "Build the images", **steps.task(needs, "images")}
+    work = [*_prepare(needs, matrix=False), steps.test(needs), *steps.buildx(needs), build, *_finish(needs)]
+    return _job("Test and build", work)
 
 
 def _fan_out(needs: Needs) -> dict[str, Value]:
     """Divide the platforms among runners, and join what they made."""
-    matrix: Step = {"name": "Divide the platforms", "id": "matrix", **steps.gomab("matrix")}
-    go = [] if needs.settings.images else [steps.set_up_go(needs)]
-    image: Step = {"name": "Build the images of some platforms", **steps.gomab("image", matrix=True)}
-    join: Step = {"name": "Join the images", **steps.gomab("images", "--join")}
     return {
-        "plan": {
-            **_job("Plan", [steps.checkout(needs), *steps.install(), *go, matrix]),
-            "outputs": {"matrix": "${{ steps.matrix.outputs.matrix }}"},
-        },
-        "test": _job("Test", [steps.checkout(needs), steps.set_up_go(needs), steps.test(needs)]),
-        "image": {
-            "needs": "plan",
-            "strategy": {"matrix": "${{ fromJSON(needs.plan.outputs.matrix) }}"},
-            **_job(
-                "Build ${{ matrix.arch }}",
-                [
-                    *_prepare(needs, matrix=True),
-                    *steps.buildx(needs),
-                    image,
-                    steps.upload_platforms(needs),
-                ],
-            ),
-        },
-        "images": {
-            "needs": ["test", "image"],
-            **_job(
-                "Join and measure",
-                [
-                    steps.checkout(needs),
-                    *steps.install(),
-                    steps.download_platforms(needs),
-                    join,
-                    *_finish(needs),
-                ],
-            ),
-        },
+        "plan": _plan(needs),
+        "test": _test(needs),
+        "image": _image(needs),
+        "images": _join(needs),
     }
+
+
+def _test(needs: Needs) -> Job:
+    """Test once for all platforms, with caches of its own."""
+    caches = steps.caches(needs, matrix=False)
+    work = [steps.checkout(), *steps.install(needs), *steps.set_up_go(needs), *caches, steps.test(needs)]
+    return _job("Test", work)
+
+
+def _plan(needs: Needs) -> Job:
+    """Divide the platforms; Go is asked only where the table names no images."""
+    matrix: Step = {"name": "Divide the platforms", "id": "matrix", **steps.task(needs, "matrix")}
+    go = [] if needs.settings.images else steps.set_up_go(needs)
+    return {
+        **_job("Plan", [steps.checkout(), *steps.install(needs), *go, matrix]),
+        "outputs": {"matrix": "${{ steps.matrix.outputs.matrix }}"},
+    }
+
+
+def _image(needs: Needs) -> Job:
+    """Build what one runner of the matrix makes."""
+    build: Step = {"name": "Build the images of some platforms", **steps.task(needs, "image", matrix=True)}
+    work = [*_prepare(needs, matrix=True), *steps.buildx(needs), build, steps.upload_platforms(needs)]
+    return {
+        "needs": "plan",
+        "strategy": {"matrix": "${{ fromJSON(needs.plan.outputs.matrix) }}"},
+        **_job("Build ${{ matrix.arch }}", work),
+    }
+
+
+def _join(needs: Needs) -> Job:
+    """Join what all runners made, and measure it."""
+    join: Step = {"name": "Join the images", **steps.task(needs, "images --join")}
+    begin = [steps.checkout(history=needs.history), *steps.install(needs), steps.download_platforms(needs)]
+    return {"needs": ["test", "image"], **_job("Join and measure", [*begin, join, *_finish(needs)])}
 
 
 def _push(needs: Needs) -> Job:
     """Push what was built and checked; the only job that may write, and it compiles nothing."""
     where = "" if needs.pushed.branch else " && github.ref_type == 'tag'"
-    permissions: Job = {
-        "contents": "read",
-        "id-token": Remarked("write", "to sign attestations"),
-        "attestations": Remarked("write", "to keep them"),
-    }
-    if "ghcr.io" in needs.registries:
-        permissions["packages"] = Remarked("write", "to push")
+    work = [
+        steps.checkout(history=needs.history),
+        *steps.install(needs),
+        steps.download(needs),
+        *map(steps.log_in, needs.registries),
+        steps.push(needs),
+        *map(steps.attest, needs.images),
+    ]
     return {
         "needs": "images",
         "if": f"${{{{ {_PUSHES}{where} }}}}",
-        **_job(
-            "Push",
-            [
-                steps.checkout(needs),
-                *steps.install(),
-                steps.download(needs),
-                *map(steps.log_in, needs.registries),
-                steps.push(needs),
-                *map(steps.attest, needs.images),
-            ],
-            permissions,
-        ),
+        **_job("Push", work, _permissions(needs)),
+    }
+
+
+def _permissions(needs: Needs) -> Job:
+    packages: Job = {"packages": Remarked("write", "to push")} if "ghcr.io" in needs.registries else {}
+    return {
+        "contents": "read",
+        "id-token": Remarked("write", "to sign attestations"),
+        "attestations": Remarked("write", "to keep them"),
+        **packages,
     }
 
 
 def _prepare(needs: Needs, *, matrix: bool) -> list[Step]:
     caches = steps.caches(needs, matrix=matrix)
-    return [steps.checkout(needs), *steps.install(), steps.set_up_go(needs), *caches]
+    return [steps.checkout(history=needs.history), *steps.install(needs), *steps.set_up_go(needs), *caches]
 
 
 def _finish(needs: Needs) -> list[Step]:

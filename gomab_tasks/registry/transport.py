@@ -236,7 +236,7 @@ class Transport:
 
     def _note(self, connection: HTTPConnection) -> None:
         with self._lock:
-            pass
+            self._live.add(connection)
 
     def _watch(self) -> None:
         """Notice the end of the run while all threads wait for the network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -106,3 +107,32 @@ def test_go_was_ended_before_it_said_anything() -> None:
 def test_no_reason() -> None:
     """What was said is shown as it is."""
     assert str(explain("killed")) == "api: BuildKit failed: it gave no reason\nkilled\nLog: out/log.txt"
+
+
+def test_a_stamp_without_git() -> None:
+    """Go says the same for each program; the setting that asks for it is named."""
+    said = (
+        'error obtaining VCS status: exec: "git": executable file not found in $PATH\n'
+        "\tUse -buildvcs=false to disable VCS stamping.\n"
+    )
+    output = base64.b64encode((said * 2).encode()).decode()
+    shown = str(explain(*_failed_step(BUILD, output))).splitlines()
+    assert shown[0].startswith("api linux/arm64: go build failed: error obtaining VCS status")
+    assert shown[1] == "\tUse -buildvcs=false to disable VCS stamping."
+    assert shown[2] == (
+        "go.vcs-stamp in [tool.gomab] needs git where Go runs; name a Go image that has it: "
+        "dockerfile.go-image"
+    )
+    assert shown[3:] == ["Log: out/log.txt"]
+
+
+def test_a_machine_that_does_not_answer() -> None:
+    """buildx gives up after 20 s, and does not say whom it waited for."""
+    vertices = Vertices(lambda _: None)
+    vertices.read("ERROR: failed to build: context deadline exceeded")
+    silent = ["fleet1 at tcp://two.lan:1234"]
+    error = explain_failure("api", [ARM64], Path("out/Dockerfile"), vertices, Path("out/log.txt"), silent)
+    assert str(error).splitlines()[:2] == [
+        "api: BuildKit failed: context deadline exceeded",
+        "no answer from fleet1 at tcp://two.lan:1234",
+    ]

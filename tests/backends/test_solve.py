@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.backends.solve import find_client
+from gomab_tasks.backends.solve import describe_builder, find_client
 from gomab_tasks.errors import ToolError
 from gomab_tasks.process import Processes
 from gomab_tasks.secrets import redactor
 from gomab_tasks.settings import BuildKit
+from tests.conftest import ToolFactory
 
 Install = Callable[..., Processes]
 
@@ -65,3 +66,18 @@ def test_nothing_there(install: Install) -> None:
     """The message says what was looked for."""
     with pytest.raises(ToolError, match="needs one of these programs: buildctl; install"):
         find_client(install("docker"), BuildKit(builder="unix:///run/b"))
+
+
+@pytest.mark.tool("buildx")
+def test_machines_that_do_not_answer(tool: ToolFactory, tmp_path: Path) -> None:
+    """They are named, with where they were looked for."""
+    environment = {"PATH": str(tool("buildx").parent), "HOME": str(tmp_path), "BUILDX_CONFIG": str(tmp_path)}
+    processes = Processes(environment, redactor(environment))
+    for number, more in enumerate(("--platform=linux/amd64", "--append")):
+        words = ["buildx", "create", "--name=fleet", "--driver=remote", more, f"tcp://127.0.0.1:{number + 1}"]
+        assert not processes.run(words).code
+    with pytest.raises(
+        ToolError,
+        match=r"fleet0 at tcp://127\.0\.0\.1:1, fleet1 at tcp://127\.0\.0\.1:2: deadline .*; no BuildKit",
+    ):
+        describe_builder(processes, BuildKit(builder="fleet"))

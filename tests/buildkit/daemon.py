@@ -15,10 +15,10 @@ import certifi
 
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST
 from gomab_tasks.oci.image import ImageSpec, config_bytes, index_bytes, manifest_bytes
-from gomab_tasks.oci.layer import write_layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.platforms import Platform
+from tests.layers import write_layer
 
 _COMMANDS = ("chmod", "chown", "cp", "mkdir", "printf", "rm", "sh")
 _SETTINGS = """\
@@ -49,7 +49,7 @@ def push_go_image(target: str, goroots: Mapping[Platform, Path], busybox: Path, 
     """
     manifests = []
     for platform, goroot in goroots.items():
-        layer = write_layer(_entries(goroot, busybox), layout, os.cpu_count() or 1)
+        layer = write_layer(_entries(goroot, busybox), layout)
         spec = ImageSpec(env=("PATH=/usr/local/go/bin:/bin", "GOTOOLCHAIN=local"))
         config = layout.put_blob(CONFIG, config_bytes(spec, platform, [layer]))
         manifest = layout.put_blob(MANIFEST, manifest_bytes(config, [layer.descriptor]))

@@ -120,6 +120,28 @@ def test_modules_come_from_a_proxy(
         assert [path for path in asked if path.endswith(".zip")] == ["/example.com/tiny/@v/v1.0.0.zip"]
 
 
+def prune_modules(address: str) -> None:
+    """Empty the module cache of the module `fetched`."""
+    argv = ["buildctl", f"--addr={address}", "prune", '--filter=description~="fetched/modules"']
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def test_the_proxy_of_the_table(
+    module: ModuleFactory, buildkit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes before that of the environment: names of private modules reach no other one."""
+    files = Path(url2pathname(os.environ["GOPROXY"].partition(",")[0].removeprefix("file://")))
+    monkeypatch.setenv("GOPROXY", "http://127.0.0.1:1")
+    root = module("fetched")
+    asked: list[str] = []
+    with _serving(files, asked) as address:
+        (root / "pyproject.toml").write_text(f'[tool.gomab.go.env]\nGOPROXY = "{address}"\nGONOSUMDB = "*"\n')
+        prune_modules(buildkit)
+        settings = {"backend": "buildkit", "platforms": ["linux/arm64"], "buildkit": {"builder": buildkit}}
+        images(open_project(root, settings=settings))
+    assert [path for path in asked if path.endswith(".zip")] == ["/example.com/tiny/@v/v1.0.0.zip"]
+
+
 def test_a_module_cache_that_was_emptied(
     module: ModuleFactory, buildkit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,11 +150,10 @@ def test_a_module_cache_that_was_emptied(
     asked: list[str] = []
     root = module("fetched")
     settings = {"backend": "buildkit", "platforms": ["linux/arm64"], "buildkit": {"builder": buildkit}}
-    prune = ["buildctl", f"--addr={buildkit}", "prune", '--filter=description~="fetched/modules"']
     with _serving(files, asked) as address:
         monkeypatch.setenv("GOPROXY", address)
         images(open_project(root, settings=settings))
-        subprocess.run(prune, check=True, capture_output=True)
+        prune_modules(buildkit)
         asked.clear()
         (root / "main.go").write_text((root / "main.go").read_text() + "\nvar edited = true\n")
         images(open_project(root, settings=settings))
@@ -241,6 +262,19 @@ def _fail(root: Path, builder: str, **more: object) -> GomabError:
     assert not (out / "images").exists()
     assert not list((out / "buildkit").glob(".tmp-*"))
     return raised.value
+
+
+def test_a_wrong_program_takes_no_other_ones_place(module: ModuleFactory, buildkit: str) -> None:
+    """It is refused before anything else sees it."""
+    root = module("hello")
+    settings = {"backend": "buildkit", "platforms": ["linux/amd64"], "buildkit": {"builder": buildkit}}
+    images(open_project(root, settings=settings))
+    program = root / "build/gomab/bin/linux_amd64/hello"
+    before = program.read_bytes()
+    with pytest.raises(VerificationError, match="is started by /lib64/"):
+        images(open_project(root, settings=settings | {"go": {"env": {"GOFLAGS": "-buildmode=pie"}}}))
+    assert program.read_bytes() == before
+    assert [path.name for path in program.parent.iterdir()] == ["hello"]
 
 
 def test_code_that_does_not_compile(module: ModuleFactory, builder: str) -> None:

@@ -33,10 +33,10 @@ def test_docker_words(text: str, quoted: str) -> None:
 
 def test_fields_become_build_arguments() -> None:
     """Only fields do: a dollar sign of the table's stays one."""
-    fields: dict[str, None] = {}
-    marked = words.mark_fields("{image} v{version} $x {env.Build_ID} {{}}", "api", fields)
+    template = "{image} v{version} $x {env.Build_ID} {{}}"
+    marked = words.mark_fields(template, "api")
     assert words.quote(marked, "here") == r'"api v${VERSION} \$x ${ENV_Build_ID} {}"'
-    assert list(fields) == ["version", "env.Build_ID"]
+    assert words.argument_fields([template, template]) == ("version", "env.Build_ID")
     script = f"VERSION=1 ENV_Build_ID='a b'; printf %s {words.quote_for_shell(f'-X={marked}', 'here')}"
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     # The spaces in marks are no text: they only make Go's own quoting see that a value may have some.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.dockerfile.text import VALUES
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.project import open_project
 from gomab_tasks.results import DockerfileResult
 from gomab_tasks.tasks.dockerfiles import dockerfile
+from tests.generate.conftest import Git, ProjectFactory
 
 Golden = Callable[[str, bytes], None]
 Make = Callable[[Path], DockerfileResult]
@@ -123,11 +127,62 @@ def test_go_variables_of_the_user_leave_no_trace(
     assert make(root) == before
 
 
+NETWORK = """
+[tool.gomab.go.env]
+GOPROXY = "https://proxy.acme.example,direct"
+GOVCS = "*:git"
+[tool.gomab.images.api]
+go.env.GOPRIVATE = "git.acme.example"
+[tool.gomab.images.worker]
+go.env.GOEXPERIMENT = "nojsonv2"
+"""
+
+
+def test_modules_come_whence_the_table_says(module: Module, make: Make) -> None:
+    """The one download has what all images share, and what any image says of the network."""
+    root = module("two-mains")
+    (root / "pyproject.toml").write_text(NETWORK)
+    stages = re.split(r"^FROM ", make(root).dockerfile, flags=re.MULTILINE)
+    source, build, worker = (
+        next(stage for stage in stages if f" AS {name}\n" in stage)
+        for name in ("source", "build", "build-worker")
+    )
+    env = 'ENV GOPROXY="https://proxy.acme.example,direct" GOVCS="*:git" GOPRIVATE="git.acme.example"\n'
+    assert env in source.partition("go mod download")[0]
+    assert "ARG GONOPROXY GONOSUMDB GOSUMDB GOINSECURE\n" in source
+    assert "ENV" not in build
+    assert 'ENV GOEXPERIMENT="nojsonv2"\n' in worker
+
+
+@pytest.mark.parametrize("table", ["go.env", "images.api.go.env"])
+def test_no_login_stands_in_the_dockerfile(table: str, module: Module, make: Make) -> None:
+    """It is committed, and every stage keeps its variables."""
+    root = module("two-mains")
+    (root / "pyproject.toml").write_text(
+        f'[tool.gomab.images.api]\n[tool.gomab.{table}]\nGOPROXY = "direct,https://u:secret-word@proxy.acme"\n'
+    )
+    with pytest.raises(SettingsError, match=r"pyproject.toml:3: .*go.env.GOPROXY holds a login") as raised:
+        make(root)
+    assert "secret-word" not in str(raised.value)
+
+
+def test_one_download_for_all_images(module: Module, make: Make) -> None:
+    """Two proxies for one download are one too many."""
+    root = module("two-mains")
+    (root / "pyproject.toml").write_text(
+        '[tool.gomab.images.api]\ngo.env.GOPROXY = "https://a.example"\n'
+        '[tool.gomab.images.worker]\ngo.env.GOPROXY = "https://b.example"\n'
+    )
+    with pytest.raises(SettingsError, match=r"go\.env\.GOPROXY .*https://a\.example.*https://b\."):
+        make(root)
+
+
 def test_write_then_check(module: Module, make: Make) -> None:
     """What was written is what the table says, until the table says something else."""
     root = module("hello")
     assert dockerfile(open_project(root), write=True).written
-    assert dockerfile(open_project(root), check=True).checked
+    checked = dockerfile(open_project(root), check=True)
+    assert checked.text() == "Dockerfile and Dockerfile.dockerignore are what the table says"
     assert (root / "Dockerfile").read_text() == make(root).dockerfile
     (root / "pyproject.toml").write_text("[tool.gomab.image]\nworkdir = '/srv'\n")
     with pytest.raises(VerificationError) as raised:
@@ -136,6 +191,25 @@ def test_write_then_check(module: Module, make: Make) -> None:
     assert lines[0] == "Dockerfile: is not what the table says"
     assert {"-WORKDIR /app", "+WORKDIR /srv"} <= set(lines)
     assert lines[-1] == "write it anew: gomab dockerfile --write"
+
+
+def test_one_of_several_images(everything: Path) -> None:
+    """It stands alone, with what it needs and no more; the command in the heading makes the same again."""
+    project = open_project(everything)
+    text = dockerfile(project, image=("worker",), write=True).dockerfile
+    assert "run `gomab dockerfile --image worker --write` again" in text
+    assert text.count("go build") == 1
+    assert text.rstrip("\n").endswith('ENTRYPOINT ["/app/worker"]')
+    assert "cmd/api" not in text
+    assert dockerfile(project, image=("worker",), check=True).checked
+    with pytest.raises(VerificationError, match="it was written by: gomab dockerfile --image worker --write"):
+        dockerfile(project, check=True)
+
+
+def test_an_image_that_the_table_does_not_have(everything: Path) -> None:
+    """The nearest is named."""
+    with pytest.raises(SettingsError, match=r"--image wroker: is no image; did you mean 'worker'\?"):
+        dockerfile(open_project(everything), image=("api", "wroker"))
 
 
 def test_check_without_a_committed_file(module: Module) -> None:
@@ -169,11 +243,16 @@ def test_a_pin_of_another_version_goes(module: Module) -> None:
 
 
 def test_a_file_of_ones_own_is_not_replaced(module: Module) -> None:
-    """Nor is anything else written then."""
+    """Nor is anything else written then; checking it says the same, and no differences."""
     root = module("hello")
     (root / "Dockerfile").write_text("FROM scratch\n")
-    with pytest.raises(SettingsError, match="Dockerfile: was not written by gomab"):
+    refusal = (
+        r"^Dockerfile: was not written by gomab; move it away, or name another: dockerfile\.file in \[tool"
+    )
+    with pytest.raises(SettingsError, match=refusal):
         dockerfile(open_project(root), write=True)
+    with pytest.raises(VerificationError, match=refusal):
+        dockerfile(open_project(root), check=True)
     assert (root / "Dockerfile").read_text() == "FROM scratch\n"
     assert not (root / "Dockerfile.dockerignore").exists()
 
@@ -185,6 +264,54 @@ def test_another_file(module: Module) -> None:
     dockerfile(open_project(root), write=True)
     assert "--file docker/go.Dockerfile" in (root / "docker" / "go.Dockerfile").read_text()
     assert "docker/go.Dockerfile\n" in (root / "docker" / "go.Dockerfile.dockerignore").read_text()
+
+
+def test_the_command_in_the_heading(module: Module, make: Make) -> None:
+    """Each option has a line, with what gives its value; a shell reads the words that are meant."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("""
+[tool.gomab.dockerfile]
+file = "deploy/my docker/Dockerfile.x"
+netrc = true
+[tool.gomab.go.variables]
+"main.version" = "{version}"
+"main.commit" = "{git.short}"
+"main.channel" = "{env.CHANNEL}"
+""")
+    heading = make(root).dockerfile.partition("\n\n")[0]
+    assert max(map(len, heading.splitlines())) <= 110
+    command = "\n".join(line.removeprefix("#").strip() for line in heading.splitlines()[1:])
+    script = f'git() {{ echo "v1.$#"; }}; docker() {{ printf \'%s\\n\' "$@"; }}; {command}'
+    env = {**os.environ, "CHANNEL": "a b", "HOME": "/home/me"}
+    done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        *("buildx", "build", "--platform", "linux/amd64,linux/arm64"),
+        *("--build-arg", "VERSION=1.4", "--build-arg", "GIT_SHORT=v1.3", "--build-arg", "ENV_CHANNEL=a b"),
+        *("--build-arg", "GOPRIVATE=…", "--secret", "id=netrc,src=/home/me/.netrc"),
+        *("--file", "deploy/my docker/Dockerfile.x", "."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "field", ["git.sha", "git.short", "git.tag", "git.describe", "git.branch", "version"]
+)
+def test_commands_give_what_fields_do(field: str, project: ProjectFactory, git: Git) -> None:
+    """Of a clean checkout."""
+    root = project(name="hello").root
+    git(root, "tag", "v1.2.3")
+    value = VALUES[field]
+    done = subprocess.run(["sh", "-c", f"echo {value}"], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == open_project(root).templates.fill(f"{{{field}}}", "here")
+
+
+def test_hosts_are_known_by_a_secret(module: Module, make: Make) -> None:
+    """Wherever SSH may be used; without the secret, the first key that a host shows is taken."""
+    root = module("fetched")
+    (root / "pyproject.toml").write_text("[tool.gomab.dockerfile]\nssh = ['github.com']\n")
+    text = make(root).dockerfile
+    mount = "--mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts"
+    assert text.count(mount) == text.count("--mount=type=ssh") == 2
+    assert '--secret id=known_hosts,src="$HOME/.ssh/known_hosts"' in text
 
 
 def test_code_outside_of_the_context(module: Module) -> None:

@@ -24,7 +24,7 @@ def push(registry: str, tool: ToolFactory) -> Push:
     def run(made: Made) -> Descriptor:
         target = f"docker://{registry}/pinned/golang:1.21"
         argv: list[str | Path] = [tool("skopeo"), "copy", "--all", "--quiet", "--dest-tls-verify=false"]
-        subprocess.run([*argv, f"oci:{made.layout.folder}:v1", target], check=True)
+        subprocess.run([*argv, f"oci:{made.layout.folder}", target], check=True)
         return made.index
 
     return run

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gomab_tasks.errors import SettingsError
 from gomab_tasks.generate.matrix import make_matrix
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import open_project
 from gomab_tasks.selection import select
-from gomab_tasks.tasks.ci import matrix
+from gomab_tasks.tasks.ci import matrix, workflow
+from gomab_tasks.tasks.dockerfiles import dockerfile
 from tests.generate.conftest import PUSHED, ProjectFactory
 
 
@@ -41,6 +44,16 @@ def test_images_that_only_go_knows(project: ProjectFactory) -> None:
 def test_arch_chooses_and_adds(project: ProjectFactory) -> None:
     entries = matrix(project(PUSHED), arch=("riscv64,arm",)).include
     assert [entry.arch for entry in entries] == ["linux/riscv64", "linux/arm/v7"]
+
+
+@pytest.mark.parametrize("task", [matrix, workflow, dockerfile])
+@pytest.mark.parametrize("table", ["tool.gomab", "tool.gomab.images.api"])
+def test_images_are_for_linux(table: str, task: Callable[..., object], project: ProjectFactory) -> None:
+    """What `images` would refuse is refused before anything is written for it."""
+    one = project(f'[{table}]\nplatforms = ["linux/amd64", "windows/amd64"]\n')
+    where = r"pyproject\.toml:2: (images\.api\.)?platforms has windows/amd64: images are for linux"
+    with pytest.raises(SettingsError, match=where):
+        task(one)
 
 
 @pytest.mark.parametrize("runners", range(6))

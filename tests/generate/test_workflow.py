@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ Golden = Callable[[str, bytes], None]
 ToolFactory = Callable[[str], Path]
 
 GOLDEN = Path(__file__).parent / "golden"
-CASES = ("minimal", "pushed", "matrix", "elsewhere")
+CASES = ("minimal", "pushed", "matrix", "elsewhere", "nox", "private")
 ELSEWHERE = """
 [tool.gomab]
 backend = "buildkit"
@@ -34,6 +35,21 @@ tags = ["a", "b"]
 [tool.gomab.image]
 repository = "registry.acme.example:5000/it's/{image}"
 tags = ["{git.branch}-{git.short}"]
+"""
+
+
+PRIVATE = """
+[tool.gomab]
+backend = "buildkit"
+[tool.gomab.buildkit]
+builder = "fleet"
+cache-from = ["type=gha"]
+cache-to = ["type=gha,mode=max"]
+[tool.gomab.dockerfile]
+netrc = true
+ssh = ["git.acme.example", "github.com"]
+[tool.gomab.go.env]
+GOPRIVATE = "git.acme.example,github.com/acme"
 """
 
 
@@ -66,6 +82,32 @@ def test_matrix(project: ProjectFactory, golden: Golden) -> None:
     golden("matrix.yml", workflow(project(PUSHED), matrix=True).text().encode())
 
 
+def test_each_job_has_what_it_needs(project: ProjectFactory) -> None:
+    """With runners for each platform: tests have the caches too; where no value is asked for, no tags are."""
+    jobs = jobs_of(workflow(project(PUSHED), matrix=True).workflow)
+    caches = {
+        title: [step for step in job["steps"] if "cache@" in step.get("uses", "")]
+        for title, job in jobs.items()
+    }
+    assert {title: len(found) for title, found in caches.items()} == {
+        "plan": 0,
+        "test": 2,
+        "image": 2,
+        "images": 0,
+        "push": 0,
+    }
+    depths = {title: job["steps"][0]["with"].get("fetch-depth") for title, job in jobs.items()}
+    assert depths == {"plan": None, "test": None, "image": 0, "images": 0, "push": 0}
+
+
+@pytest.mark.parametrize("line", ['within = "5 s"', 'env = { A = "b" }', "port = 8080", "required = true"])
+def test_no_check_is_no_step(project: ProjectFactory, line: str) -> None:
+    """Keys that only say how a program is tried make no step: `smoke` would have nothing to check."""
+    text = workflow(project(f"[tool.gomab.smoke]\n{line}\n")).text()
+    assert "gomab smoke" not in text
+    assert "setup-qemu" not in text
+
+
 def test_elsewhere(project: ProjectFactory, golden: Golden, git: Git) -> None:
     """A module below pyproject.toml below the repository's root, BuildKit, another registry and branch."""
     root = project(name="hello").root
@@ -79,6 +121,69 @@ def test_elsewhere(project: ProjectFactory, golden: Golden, git: Git) -> None:
     result = workflow(open_project(folder))
     assert result.path == ".github/workflows/images-services-the api.yml"
     golden("elsewhere.yml", result.text().encode())
+
+
+def test_private_modules(project: ProjectFactory, golden: Golden) -> None:
+    """Logins come before Go is asked; BuildKit gets the table's builder, and GitHub's cache its token."""
+    golden("private.yml", workflow(project(PRIVATE, "hello")).text().encode())
+
+
+def test_logins_wherever_go_runs(project: ProjectFactory) -> None:
+    """The job that only joins needs none, nor does the one that pushes."""
+    table = 'dockerfile.netrc = true\nimage.repository = "ghcr.io/acme/x"\n'
+    jobs = jobs_of(workflow(project(f"[tool.gomab]\n{table}", "hello"), matrix=True).workflow)
+    assert [title for title, job in jobs.items() if "secrets.NETRC" in str(job)] == ["plan", "test", "image"]
+
+
+def test_an_address_needs_buildctl(project: ProjectFactory) -> None:
+    table = '[tool.gomab]\nbackend = "buildkit"\nbuildkit.builder = "tcp://buildkit.lan:1234"\n'
+    with pytest.raises(SettingsError, match=r"pyproject\.toml:3: buildkit\.builder is 'tcp://.*no buildctl"):
+        workflow(project(table, "hello"))
+
+
+@pytest.mark.parametrize(
+    ("files", "is_filtered"),
+    [
+        ({}, True),
+        ({"services/api/go.mod": "module m\n\ngo 1.21\n\nreplace x => ./x\n"}, True),
+        ({"services/api/go.mod": "module m\n\ngo 1.21\n\nreplace x => ../../x\n"}, False),
+        (
+            {
+                "services/api/go.work": "go 1.21\n\nuse (\n\t.\n\t../lib\n)\n",
+                "services/lib/go.mod": "module l\n",
+            },
+            False,
+        ),
+        ({"go.work": "go 1.21\n\nuse ./services/api\n"}, False),
+    ],
+)
+def test_a_folder_is_built_when_it_changes(
+    files: Mapping[str, str],
+    is_filtered: bool,  # noqa: FBT001 - a case
+    project: ProjectFactory,
+) -> None:
+    """Unless code lies outside of it; tags are pushed whatever changed (GitHub looks at no paths then)."""
+    top = project(name="hello").root
+    folder = top / "services" / "api"
+    folder.mkdir(parents=True)
+    for name in ("go.mod", "main.go"):
+        (top / name).rename(folder / name)
+    (folder / "pyproject.toml").write_text("[tool.gomab]\n")
+    for name, text in files.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    on = read(workflow(open_project(folder)).workflow)["on"]
+    paths = ["services/api/**", ".github/workflows/images-services-api.yml"]
+    assert on["push"].get("paths") == (paths if is_filtered else None)
+    assert (on["pull_request"] or {}).get("paths") == (paths if is_filtered else None)
+
+
+def test_a_folder_with_characters_of_patterns(project: ProjectFactory) -> None:
+    """They stand for themselves."""
+    root = project(name="hello").root
+    root = root.rename(root.with_name("c++[x]"))
+    needs = replace(find_needs(open_project(root)), top=root.parent, folder=root.name)
+    assert needs.paths[0] == r"c\+\+\[x\]/**"
 
 
 @pytest.mark.tool("actionlint")
@@ -111,7 +216,7 @@ def test_only_the_push_job_may_write(name: str) -> None:
         assert bool(writes) == (title == "push")
         commands = [step.get("run", "") for step in job["steps"]]
         assert title != "push" or not re.search(r"\bgo |gomab (images|image|build)\b", "\n".join(commands))
-        assert title == "push" or "secrets." not in str(job)
+        assert title == "push" or not re.search(r"secrets\.(?!NETRC|SSH_PRIVATE_KEY)", str(job))
         assert title == "push" or "github.token" not in str(job)
     push = document["jobs"].get("push", {"if": "event_name == 'push' && !github.event.repository.fork"})
     assert "event_name == 'push' && !github.event.repository.fork" in push["if"]
@@ -223,5 +328,8 @@ def test_a_workflow_of_ones_own_is_not_replaced(project: ProjectFactory) -> None
     path = one.root / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)
     path.write_text("name: mine\n")
-    with pytest.raises(SettingsError, match="not written by gomab"):
+    refusal = r"^\.github/workflows/images\.yml: was not written by gomab; move it away$"
+    with pytest.raises(SettingsError, match=refusal):
         workflow(one, write=True)
+    with pytest.raises(VerificationError, match=refusal):
+        workflow(one, check=True)

@@ -44,7 +44,7 @@ class Runner:
     def run(self, job: Mapping[str, Any], **env: str) -> None:
         """Run what gomab has to do in a job; `env` are values of expressions."""
         for step in job["steps"]:
-            if step.get("run", "").startswith(("gomab", "if ")):
+            if step.get("run", "").startswith(("gomab", "nox", "if ")):
                 self.shell(step["run"], env)
 
     def keep(self, folder: Path) -> None:

@@ -36,5 +36,6 @@ def test_a_connection_may_be_made_while_all_are_broken_off() -> None:
     connection.sock, other_end = socket.socketpair()
     with connection.sock, other_end:
         transport.stop()
+        other_end.settimeout(5)
         assert other_end.recv(1) == b""
     transport.close()

@@ -1,7 +1,13 @@
 # syntax=docker/dockerfile:1
-# Written by gomab from [tool.gomab] in pyproject.toml: change that, and run its task `dockerfile --write` again.
+# Written by gomab from [tool.gomab] in pyproject.toml: change that, and run `gomab dockerfile --write` again.
 #
-#     docker buildx build --platform linux/amd64,linux/arm64,linux/arm/v7 --build-arg VERSION=… --build-arg ENV_CHANNEL=… --secret id=netrc,src=$HOME/.netrc --ssh default .
+#     docker buildx build --platform linux/amd64,linux/arm64,linux/arm/v7 \
+#       --build-arg VERSION="$(git describe --tags --always --abbrev=12 | sed s/^v//)" \
+#       --build-arg ENV_CHANNEL="$CHANNEL" \
+#       --build-arg GOPRIVATE=… \
+#       --secret id=netrc,src="$HOME/.netrc" \
+#       --ssh default \
+#       --secret id=known_hosts,src="$HOME/.ssh/known_hosts" .
 #
 # That makes api. The others, with the same options and
 #     --platform linux/amd64,linux/arm64,linux/arm/v7 --target worker
@@ -20,17 +26,18 @@ ENV GIT_CONFIG_VALUE_1="https://git.acme.example/"
 # Modules are downloaded once, for all platforms.
 FROM go AS source
 WORKDIR /src
+ENV GOEXPERIMENT=""
 ARG GOPROXY GOPRIVATE GONOPROXY GONOSUMDB GOSUMDB GOINSECURE
 COPY go.mod ./
 RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing=shared \
     --mount=type=secret,id=netrc,target=/root/.netrc \
     --mount=type=ssh \
+    --mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts \
     go mod download
 COPY . .
 
 # One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64.
 FROM source AS build
-ENV GOEXPERIMENT=""
 ARG GOFLAGS GOFIPS140 GODEBUG
 ARG VERSION
 ARG ENV_CHANNEL
@@ -39,19 +46,23 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
     --mount=type=secret,id=netrc,target=/root/.netrc \
     --mount=type=ssh \
+    --mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \
       arm64/*.*) export GOARM64="$TARGETVARIANT" ;; \
       arm64/*) export GOARM64="${TARGETVARIANT:-v8}.0" ;; \
     esac; \
+    ldflags='-s -w'; \
+    ldflags="${ldflags} -X 'main.motto=say \"hi\"'"; \
+    ldflags="${ldflags} -X main.name=api"; \
+    [ -z "${VERSION+x}" ] || [ -z "${ENV_CHANNEL+x}" ] || \
+      ldflags="${ldflags} -X 'main.version=v${VERSION} ${ENV_CHANNEL}'"; \
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -tags=netgo,osusergo \
-      -gcflags=all=-dwarf=false \
-      -ldflags="-s -w -X 'main.motto=say \"hi\"' -X main.name=api -X 'main.version=v${VERSION} ${ENV_CHANNEL}'" \
-      -o=/out/ example.com/pair/cmd/api example.com/pair/cmd/worker
+      -gcflags=all=-dwarf=false -ldflags="$ldflags" -o=/out/ example.com/pair/cmd/api \
+      example.com/pair/cmd/worker
 
 FROM source AS build-worker
-ENV GOEXPERIMENT=""
 ARG GOFLAGS GOFIPS140 GODEBUG
 ARG VERSION
 ARG ENV_CHANNEL
@@ -60,19 +71,22 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
     --mount=type=secret,id=netrc,target=/root/.netrc \
     --mount=type=ssh \
+    --mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \
       arm64/*.*) export GOARM64="$TARGETVARIANT" ;; \
       arm64/*) export GOARM64="${TARGETVARIANT:-v8}.0" ;; \
     esac; \
+    ldflags='-s -w'; \
+    ldflags="${ldflags} -X 'main.motto=say \"hi\"'"; \
+    ldflags="${ldflags} -X main.name=worker"; \
+    [ -z "${VERSION+x}" ] || [ -z "${ENV_CHANNEL+x}" ] || \
+      ldflags="${ldflags} -X 'main.version=v${VERSION} ${ENV_CHANNEL}'"; \
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -tags=netgo,osusergo \
-      -gcflags=all=-dwarf=false \
-      -ldflags="-s -w -X 'main.motto=say \"hi\"' -X main.name=worker -X 'main.version=v${VERSION} ${ENV_CHANNEL}'" \
-      -o=/out/ example.com/pair/cmd/worker
+      -gcflags=all=-dwarf=false -ldflags="$ldflags" -o=/out/ example.com/pair/cmd/worker
 
 FROM source AS build-build
-ENV GOEXPERIMENT=""
 ARG GOFLAGS GOFIPS140 GODEBUG
 ARG VERSION
 ARG ENV_CHANNEL
@@ -81,16 +95,20 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
     --mount=type=secret,id=netrc,target=/root/.netrc \
     --mount=type=ssh \
+    --mount=type=secret,id=known_hosts,target=/etc/ssh/ssh_known_hosts \
     case "$TARGETARCH/$TARGETVARIANT" in \
       amd64/*) export GOAMD64="${TARGETVARIANT:-v1}" ;; \
       arm/*) export GOARM="${TARGETVARIANT#v}" ;; \
       arm64/*.*) export GOARM64="$TARGETVARIANT" ;; \
       arm64/*) export GOARM64="${TARGETVARIANT:-v8}.0" ;; \
     esac; \
+    ldflags='-s -w'; \
+    ldflags="${ldflags} -X 'main.motto=say \"hi\"'"; \
+    ldflags="${ldflags} -X main.name=fixed"; \
+    [ -z "${VERSION+x}" ] || [ -z "${ENV_CHANNEL+x}" ] || \
+      ldflags="${ldflags} -X 'main.version=v${VERSION} ${ENV_CHANNEL}'"; \
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=true -tags=netgo,osusergo \
-      -gcflags=all=-dwarf=false \
-      -ldflags="-s -w -X 'main.motto=say \"hi\"' -X main.name=fixed -X 'main.version=v${VERSION} ${ENV_CHANNEL}'" \
-      -o=/out/ example.com/pair/cmd/api
+      -gcflags=all=-dwarf=false -ldflags="$ldflags" -o=/out/ example.com/pair/cmd/api
 
 # All but the programs; a build context may replace `root`, as gomab's do.
 FROM go AS files

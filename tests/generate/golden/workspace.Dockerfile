@@ -1,4 +1,4 @@
-# Written by gomab from [tool.gomab] in pyproject.toml: change that, and run its task `dockerfile --write` again.
+# Written by gomab from [tool.gomab] in pyproject.toml: change that, and run `gomab dockerfile --write` again.
 #
 #     docker buildx build --platform linux/amd64,linux/arm64 .
 
