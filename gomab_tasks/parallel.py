@@ -14,11 +14,15 @@ Second = TypeVar("Second")
 _WAKE_SECONDS = 0.1
 
 
+def _go_on() -> None:
+    """Let a wait go on."""
+
+
 def run_all(
     functions: Sequence[Callable[[], Result]],
     workers: int,
     stop: Callable[[], None],
-    on_wake: Callable[[], object] = bool,
+    on_wake: Callable[[], object] = _go_on,
 ) -> list[Result | Exception]:
     """Call every function, `workers` at a time; give results and errors in order.
 
@@ -27,6 +31,10 @@ def run_all(
     make the running functions end, nothing further starts, and the interruption
     goes on once all have ended. `on_wake` is called in this thread all the
     while; what it raises is such an interruption.
+
+    Ctrl-C interrupts the main thread only. So in a call from another thread,
+    itself within such a call, `stop` comes from the outermost one: functions
+    that run for long look out for the end of the run by themselves.
 
     Even one function gets a thread of its own: Python runs signal handlers in
     the main thread, between any two lines, where an exception could leave a

@@ -176,9 +176,13 @@ def test_git(module: ModuleFactory, git: Git) -> None:
 
 
 REMOTE = """\
+Name:          ci
 Driver:        remote
+
 Nodes:
-Status:   inactive
+Name:      ci0
+Endpoint:  tcp://10.0.0.1:1234
+Status:    inactive
 """
 
 
