@@ -32,9 +32,9 @@ def run_all(
     goes on once all have ended. `on_wake` is called in this thread all the
     while; what it raises is such an interruption.
 
-    Ctrl-C interrupts the main thread only. So in a call from another thread,
-    itself within such a call, `stop` comes from the outermost one: functions
-    that run for long look out for the end of the run by themselves.
+    Signals interrupt the main thread alone. Of calls within calls the outermost
+    calls its `stop`; the inner ones, in threads of their own, never call theirs
+    for Ctrl-C, and end because what they wait for does.
 
     Even one function gets a thread of its own: Python runs signal handlers in
     the main thread, between any two lines, where an exception could leave a

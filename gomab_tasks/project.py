@@ -12,10 +12,13 @@ from gomab_tasks import files
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
-from gomab_tasks.settings import FILE, HEADING, Settings, has_table, read_settings
+from gomab_tasks.settings import FILE, Settings, has_table, read_settings
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
+
+HEADING = f"# Written by gomab from [tool.gomab] in {FILE}"
+"""How files begin that tasks write from the table."""
 
 _FILES = (FILE, "go.mod", "go.work")
 Ask = Callable[[str], bool | None]

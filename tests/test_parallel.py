@@ -92,6 +92,18 @@ def test_an_interruption_ends_all(number: int) -> None:
     assert calls == ["0 starts", "0 ends"]
 
 
+def test_of_calls_within_calls_the_outermost_is_interrupted() -> None:
+    """Signals reach the main thread alone: its `stop` has to end what all wait for."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        _thread.interrupt_main()
+        assert stopped.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all([lambda: run_all([work], 1, never)], 1, stopped.set)
+
+
 def test_two_functions_of_different_kinds() -> None:
     """Each gives its own result, or the error that it ended with."""
 

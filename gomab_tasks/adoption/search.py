@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.settings import HEADING
+from gomab_tasks.project import HEADING
 
 _FOLDERS = (".", "build", "build/package", "docker", "deploy")
 _NAMES = ("Dockerfile", "Containerfile")

@@ -15,9 +15,9 @@ from gomab_tasks.golang.requirements import Requirements, read_requirements
 from gomab_tasks.golang.toolchain import Toolchain
 from gomab_tasks.modules import download_env
 from gomab_tasks.plan import ImagePlan, go_flags, read_each, share_builds
-from gomab_tasks.project import Project
+from gomab_tasks.project import HEADING, Project
 from gomab_tasks.secrets import has_login
-from gomab_tasks.settings import HEADING, Dockerfile
+from gomab_tasks.settings import Dockerfile
 from gomab_tasks.settings.problem import wrong
 
 # Names that mean something to Docker, or that the stages here have.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gomab_tasks import files
 from gomab_tasks.errors import SettingsError, VerificationError
-from gomab_tasks.settings import HEADING
+from gomab_tasks.project import HEADING
 
 _PIN = r"@sha256:[0-9a-f]{64}"
 _COMMAND = re.compile(rf"(?m)^{re.escape(HEADING)}: .*`(?P<command>.+)`.*$")

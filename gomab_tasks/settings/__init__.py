@@ -1,8 +1,9 @@
 """Read the settings: the table `[tool.gomab]` in pyproject.toml."""
 
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
+from gomab_tasks.settings.problem import FILE
 from gomab_tasks.settings.quantity import Growth
-from gomab_tasks.settings.reader import FILE, HEADING, has_table, read_settings
+from gomab_tasks.settings.reader import has_table, read_settings
 from gomab_tasks.settings.schema import (
     ENGINES,
     SCRATCH,
@@ -20,7 +21,6 @@ from gomab_tasks.settings.smoke import Smoke
 __all__ = [
     "ENGINES",
     "FILE",
-    "HEADING",
     "SCRATCH",
     "BuildKit",
     "Dockerfile",

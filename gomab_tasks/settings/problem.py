@@ -14,6 +14,9 @@ from gomab_tasks.secrets import redactor
 KeyPath = tuple[str | int, ...]
 """Keys and list indexes from `[tool.gomab]` down to a value."""
 
+FILE = "pyproject.toml"
+"""The file that holds the table."""
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
 _redact = redactor({})

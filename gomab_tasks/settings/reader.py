@@ -12,13 +12,11 @@ import tomli
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
-from gomab_tasks.settings.problem import Problem, WrongValueError, show
+from gomab_tasks.settings.problem import FILE, Problem, WrongValueError, show
 from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, Size
 from gomab_tasks.settings.smoke import Smoke
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
-FILE = "pyproject.toml"
-HEADING = f"# Written by gomab from [tool.gomab] in {FILE}"
 """How every file begins that gomab wrote from the table and may replace."""
 _Partial = Mapping[str, Any]
 _ROOT_TABLES: Mapping[str, Callable[..., object]] = {

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from gomab_tasks.settings.key import words
 from gomab_tasks.settings.position import find_lines
-from gomab_tasks.settings.problem import KeyPath, Problem, dotted, nearest, show
-from gomab_tasks.settings.reader import FILE
+from gomab_tasks.settings.problem import FILE, KeyPath, Problem, dotted, nearest, show
 from gomab_tasks.settings.tables import IMAGE_TABLE, walk_tables
 
 DEFAULTS = "settings given to register()/collection()"

@@ -12,8 +12,7 @@ import pytest
 
 from gomab_tasks.adoption.changes import Adoption, Change, find_adoption, write_adoption
 from gomab_tasks.errors import SettingsError, StorageError
-from gomab_tasks.project import open_project
-from gomab_tasks.settings import HEADING
+from gomab_tasks.project import HEADING, open_project
 from tests.adoption.conftest import DOCKERFILE, TASKS, init, snapshot
 
 
