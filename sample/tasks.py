@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from invoke import Collection, Context, task
+from invoke import Context, task
 
 from gomab_tasks.invoke import collection
 
@@ -19,5 +19,6 @@ def test(context: Context) -> None:
     context.run("go test ./...")
 
 
-ns = Collection(vet, test)
-ns.add_collection(collection(root=Path(__file__).parent), name="go")
+ns = collection(root=Path(__file__).parent)
+for own in (vet, test):
+    ns.add_task(own)
