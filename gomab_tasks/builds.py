@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gomab_tasks import machine
+from gomab_tasks import files, machine
 from gomab_tasks.errors import CompileError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build, BuildFailedError, Share, Site, divide, go_build
+from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Event, step
@@ -79,13 +81,40 @@ def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) ->
 
 
 def _compile(project: Project, site: Site, build: Build) -> None:
+    notes = {build.program(main): _note(project, build, main) for main in build.mains}
+    with files.storage_errors(project.out):
+        for program, note in notes.items():
+            # Go believes the build ID of a program that it finds, whatever became of the rest.
+            if program.exists() and read_note(note, Linked) != Linked.of(program):
+                program.unlink()
     before = _inodes(build)
     with step(project.emit, "compile", build.subject, build.platform) as running:
         go_build(site, build, _log(project, build), running.progress)
         for main in build.mains:
             verify_binary(build.program(main), main.name, build.platform)
-        total = sum(build.program(main).stat().st_size for main in build.mains)
+        for program, note in notes.items():
+            write_note(note, Linked.of(program))
+        total = sum(program.stat().st_size for program in notes)
         running.result = "unchanged" if _inodes(build) == before else mebibytes(total)
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Hold what a program's file was right after it was linked and verified."""
+
+    inode: int
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, program: Path) -> Linked:
+        """Look at a file as it is now."""
+        found = program.stat()
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _note(project: Project, build: Build, main: MainPackage) -> Path:
+    return project.out / "linked" / build.output.name / f"{main.name}.json"
 
 
 def _log(project: Project, build: Build) -> Path:

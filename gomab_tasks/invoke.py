@@ -204,8 +204,9 @@ def _explain(error: ParseError) -> str:
     if not unknown:
         return str(error)
     word = unknown[1]
-    options = [option.flag for task in TASKS for option in (*task.options, *GENERAL)]
-    names = options if word.startswith("-") else [task.name for task in TASKS]
-    near = difflib.get_close_matches(word.partition("=")[0], names, 1, 0.7)
-    hint = f"did you mean '{near[0]}'?" if near else "see gomab --help"
-    return f"there is no {'option' if word.startswith('-') else 'task'} '{word}'; {hint}"
+    if word.startswith("-"):
+        from gomab_tasks.tasks.commandline import explain_unknown  # noqa: PLC0415 - loads another parser
+
+        return explain_unknown(word, "see gomab --help")
+    near = difflib.get_close_matches(word, [task.name for task in TASKS], 1, 0.7)
+    return f"there is no task '{word}'; " + (f"did you mean '{near[0]}'?" if near else "see gomab --help")

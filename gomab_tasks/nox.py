@@ -108,7 +108,8 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
         if platform:
             options["arch"] = _one_platform(door, options["arch"], platform, session)
     except SettingsError as error:
-        session.error(str(error))
+        sys.stderr.write(f"error: {error}\n")
+        session.error(f"exit code {error.exit_code}")
     general = {option.name: options.pop(option.name) for option in GENERAL}
     parent = _PARENT if getattr(session, "parallel", False) else None  # not in every supported Nox
     outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"], parent=parent)

@@ -75,6 +75,26 @@ def test_a_damaged_blob_is_made_again(module: Module) -> None:
     verify_layout(Layout(root / first.images[0].layout))
 
 
+@pytest.mark.parametrize("damage", ["overwritten", "cut short", "touched"])
+def test_a_damaged_program_is_linked_again(module: Module, damage: str) -> None:
+    """Go would believe its build ID, and a layer would be made of it."""
+    root = module("hello")
+    digest = images(open_project(root)).images[0].digest
+    program = root / "build/gomab/bin/linux_amd64/hello"
+    right = program.read_bytes()
+    if damage == "cut short":
+        os.truncate(program, len(right) // 2)
+    elif damage == "overwritten":
+        with program.open("r+b") as file:
+            file.seek(300_000)
+            file.write(b"\0damage\0")
+    else:
+        program.touch()
+    shutil.rmtree(root / "build/gomab/layers")
+    assert images(open_project(root)).images[0].digest == digest
+    assert program.read_bytes() == right
+
+
 @pytest.mark.parametrize("runs_before", [0, 1])
 def test_each_layer_is_read_back_once(
     runs_before: int, module: Module, monkeypatch: pytest.MonkeyPatch

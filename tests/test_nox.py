@@ -87,7 +87,8 @@ def test_options_of_other_tasks(root: Path) -> None:
     assert "linux/arm64" in (root / "gomab-sizes.json").read_text()
     wrong = nox(root, "-s", "images", "--", "--arhc", "arm64")
     assert wrong.returncode == 1
-    assert "aborted: no task has an option '--arhc'; the nearest is --arch.\n" in wrong.stderr
+    assert "error: there is no option '--arhc'; did you mean '--arch'?\n" in wrong.stderr
+    assert "aborted: exit code 2.\n" in wrong.stderr
 
 
 def test_help_of_options(root: Path) -> None:

@@ -17,6 +17,7 @@ GROUND = [
     "errors",
     "files",
     "github",
+    "grammar",
     "machine",
     "parallel",
     "platforms",

@@ -13,6 +13,8 @@ from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
 from gomab_tasks.registry.transfer import Destination
 from gomab_tasks.settings import SCRATCH
+from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.refusal import refusal
 
 _REMEMBERED = 4
 
@@ -56,7 +58,7 @@ def find_targets(
         )
         for name in chosen
     )
-    _require_places(targets)
+    _require_places(project, targets)
     return targets
 
 
@@ -97,17 +99,20 @@ def _mounts(project: Project, image: str, repositories: dict[str, Repository]) -
             yield other.name
 
 
-def _require_places(targets: Sequence[Target]) -> None:
+def _require_places(project: Project, targets: Sequence[Target]) -> None:
     places: dict[tuple[Repository, str], str] = {}
     for target in targets:
         for tag in target.destination.tags:
             place = (target.destination.repository, tag)
             if other := places.get(place):
-                raise SettingsError(
-                    f"pyproject.toml: images {other} and {target.image} both go to "
-                    f"{place[0]}:{tag}; write {{image}} in repository or tags"
-                )
+                raise _refuse_place(project, other, target.image, f"{place[0]}:{tag}")
             places[place] = target.image
+
+
+def _refuse_place(project: Project, first: str, second: str, place: str) -> SettingsError:
+    """Name the key, which it always is: `--repository` without `{image}` is for one image alone."""
+    text = f"puts '{first}' and '{second}' at {place}; write {{image}} in it, or in the tags"
+    return refusal(project.settings.source, [Problem(("image", "repository"), text)], second)
 
 
 def _memory(project: Project, image: str) -> Path:

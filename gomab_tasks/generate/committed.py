@@ -15,9 +15,10 @@ from pathlib import Path
 
 from gomab_tasks import files
 from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.grammar import DIGEST
 from gomab_tasks.project import HEADING
 
-_PIN = r"@sha256:[0-9a-f]{64}"
+_PIN = f"@{DIGEST}"
 _COMMAND = re.compile(rf"(?m)^{re.escape(HEADING)}: .*`(?P<command>.+)`.*$")
 _FIRST_LINES = 3
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from gomab_tasks import github
+from gomab_tasks import github, grammar
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import read_facts
 from gomab_tasks.generate.commands import Commands, find_commands
@@ -128,7 +128,8 @@ class Needs:
     @property
     def registries(self) -> tuple[str, ...]:
         """Hosts that need a login; none that a template names."""
-        hosts = (_registry(group.image.repository or "") for group in self.groups if self.is_pushed)
+        repositories = [group.image.repository or "" for group in self.groups] if self.is_pushed else []
+        hosts = (grammar.split_repository(repository)[0] for repository in repositories)
         return tuple(dict.fromkeys(host for host in hosts if "{" not in host))
 
     @property
@@ -220,12 +221,6 @@ def _is_changing(tag: str) -> bool:
 
 def _is_public(group: Group) -> bool:
     return bool(group.image.repository and not group.image.repository.startswith(_LOOPBACK))
-
-
-def _registry(repository: str) -> str:
-    """Give the registry's host, as Docker reads references."""
-    host, slash, _ = repository.partition("/")
-    return host if slash and ("." in host or ":" in host or "{" in host) else "docker.io"
 
 
 def _main_branch(project: Project) -> str:

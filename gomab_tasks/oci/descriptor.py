@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gomab_tasks.errors import VerificationError
+from gomab_tasks.grammar import is_digest
 from gomab_tasks.platforms import Platform, PlatformError
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -22,7 +22,6 @@ LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
 
 # Registries refuse larger manifests too (distribution-spec, "Pushing Manifests").
 LARGEST_DOCUMENT = 4 << 20
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def digest_of(content: bytes) -> str:
@@ -74,7 +73,7 @@ def as_digest(value: object, where: str) -> str:
 
     Other algorithms are refused: nothing here can check them.
     """
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+    if not isinstance(value, str) or not is_digest(value):
         raise VerificationError(f"{where}: is {_shown(value)}; expected 'sha256:' and 64 hexadecimal digits")
     return value
 

@@ -15,6 +15,7 @@ import msgspec
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
+from gomab_tasks.grammar import DIGEST
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
@@ -27,7 +28,7 @@ BASE, PROGRAMS = "base", "programs"
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 
-_Digest = Annotated[str, msgspec.Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+_Digest = Annotated[str, msgspec.Meta(pattern=rf"^{DIGEST}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 

@@ -234,5 +234,5 @@ def _check_digest(repository: Repository, what: str, expected: str, found: str) 
     if found not in {"", expected}:
         raise VerificationError(
             f"{repository}: {what} has the digest '{found}' there instead of '{expected}'; "
-            "the registry, or a proxy before it, changes content"
+            "the registry, or a proxy before it, changes content: push to another, or ask who runs it"
         )

@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gomab_tasks.errors import RegistryError
+from gomab_tasks.grammar import DOCKER_HUB, HUB_ALIASES
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.helper import HelperError, ask_helper
 from gomab_tasks.registry.login import Credentials
-from gomab_tasks.registry.reference import DOCKER_HUB, HUB_ALIASES, Repository
+from gomab_tasks.registry.reference import Repository
 
 # What Docker writes for Docker Hub, and what helpers know it by.
 HUB_KEY = "https://index.docker.io/v1/"
@@ -95,7 +97,9 @@ def config_paths(environment: Mapping[str, str]) -> list[Path]:
     candidates = [
         _path(environment.get("REGISTRY_AUTH_FILE"), ""),
         _path(environment.get("DOCKER_CONFIG"), "config.json") or _path(home, ".docker/config.json"),
-        _path(environment.get("XDG_RUNTIME_DIR"), "containers/auth.json"),
+        # Without that variable, as root in containers of CI systems, Podman has a place of its own.
+        _path(environment.get("XDG_RUNTIME_DIR"), "containers/auth.json")
+        or Path(f"/run/containers/{os.getuid()}/auth.json"),
         _path(environment.get("XDG_CONFIG_HOME"), "containers/auth.json")
         or _path(home, ".config/containers/auth.json"),
     ]

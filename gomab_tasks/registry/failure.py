@@ -107,10 +107,15 @@ def _cause(error: BaseException) -> str:
     return str(seen).rpartition(": ")[2] or type(seen).__name__
 
 
-def refusal(answer: Answer, where: str, doing: str) -> RegistryError:
-    """Word an answer that says no; `doing` completes "cannot"."""
+def refusal(answer: Answer, where: str, doing: str, without_login: str = "") -> RegistryError:
+    """Word an answer that says no.
+
+    Args:
+        doing: completes "cannot".
+        without_login: the registry, where it was asked without a login.
+    """
     message = f"{where}: cannot {doing}: {_reason(answer)}"
-    advice = _advice(answer)
+    advice = f"log in: docker login {without_login}" if without_login else _advice(answer)
     message = f"{message}; {advice}" if advice else message
     if answer.status in TRANSIENT and not answer_is_full(answer):
         return TransientError(message, wait_seconds=_retry_after(answer))
@@ -141,14 +146,28 @@ def _advice(answer: Answer) -> str:
         return "its disk or quota is full: free some space there and run it again"
     if answer.is_html and answer.status not in TRANSIENT | {413}:
         return "is this a registry? A proxy or a login page may stand before it"
+    codes = [text.partition(":")[0] for text in answer.errors]
+    if known := next((_ADVICE_BY_CODE[code] for code in codes if code in _ADVICE_BY_CODE), ""):
+        return known
     return _ADVICE.get(answer.status, AGAIN if answer.status in TRANSIENT else "")
 
 
+_LOST = f"the registry has lost what was there a moment ago; {AGAIN}"
+# OCI distribution-spec, "Error Codes"; TAG_INVALID is docker-registry's.
+_ADVICE_BY_CODE = {
+    "BLOB_UNKNOWN": _LOST,
+    "BLOB_UPLOAD_UNKNOWN": _LOST,
+    "MANIFEST_BLOB_UNKNOWN": _LOST,
+    "MANIFEST_UNKNOWN": _LOST,
+    "NAME_INVALID": "the registry takes no such name: choose another repository",
+    "TAG_INVALID": "the registry takes no such tag: choose another with --tag, or in image.tags",
+}
 _ADVICE = {
     401: "log in again",
     403: "the login has no permission for that: ask for it, or log in as somebody else",
     404: "check the repository's name; some registries want it to be made before the first push",
     405: "is this a registry, and does it take pushes?",
+    409: "the registry keeps what is there: choose another tag with --tag, or in image.tags",
     413: "the registry, or a proxy before it, takes no bodies of that size",
     429: "it asks for fewer requests: wait and run it again",
 }

@@ -105,7 +105,7 @@ class _Download:
                 self._partial.unlink()
             raise VerificationError(
                 f"{self._where}: its content has the digest {found}; "
-                "the registry, or a proxy before it, changes content"
+                "the registry, or a proxy before it, changes content: ask who runs it"
             )
 
     @property

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEEPING_METHOD = frozenset({307, 308})
 _MOST_REDIRECTS = 5
-_BAD_REQUEST, _UNAUTHORISED = 400, 401
+_BAD_REQUEST, _UNAUTHORISED, _FORBIDDEN = 400, 401, 403
 
 
 class Session:
@@ -35,6 +35,8 @@ class Session:
     ) -> None:
         self._transport = transport
         self._redact = processes.redact
+        self._warn = warn
+        self._has_warned = False
         self._authentication = Authentication(
             partial(find_credentials, processes=processes, warn=warn),
             self._fetch_token,
@@ -66,7 +68,14 @@ class Session:
 
     def retry(self, act: Callable[[], Result]) -> Result:
         """Try again what may go right next time."""
-        return retry(act, self._transport.patience, self._transport.pause)
+        return retry(act, self._transport.patience, self._transport.pause, self._tell)
+
+    def _tell(self, error: TransientError) -> None:
+        """Say once why it takes longer: whoever waits in silence thinks that it hangs."""
+        if not self._has_warned:
+            self._has_warned = True
+            problem = str(error).partition("; ")[0]
+            self._warn(f"{self._authentication.redact(self._redact(problem))}; trying again")
 
     def call(
         self,
@@ -96,7 +105,8 @@ class Session:
 
     def refusal(self, repository: Repository, answer: Answer, doing: str) -> RegistryError:
         """Word an answer that says no, without secrets that it may repeat."""
-        error = refusal(answer, str(repository), doing)
+        is_anonymous = answer.status == _FORBIDDEN and not self._authentication.found(repository).credentials
+        error = refusal(answer, str(repository), doing, repository.registry if is_anonymous else "")
         error.args = (self._authentication.redact(self._redact(str(error))),)
         return error
 

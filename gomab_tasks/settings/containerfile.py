@@ -9,7 +9,7 @@ from gomab_tasks.settings.key import key, optional
 from gomab_tasks.settings.kind import Flag, Items, Text
 
 _PATH = Text("relative path", form.file_path)
-_REFERENCE = Text("string", form.base)
+_IMAGE = Text("string", form.image)
 _HOST = Text("host", form.registry_host, pattern=form.HOST_PATTERN, example="github.com")
 _ARGUMENT = Text("string", form.argument)
 
@@ -25,13 +25,13 @@ class Dockerfile:
         also=("path", "name", "output"),
     )
     go_image: str = key(
-        _REFERENCE,
+        _IMAGE,
         "golang",
         "The image with the Go toolchain. Without a tag or digest it gets the version of go.mod as its tag.",
         also=("image", "golang", "builder", "from"),
     )
     syntax: str | None = optional(
-        _REFERENCE,
+        _IMAGE,
         "the frontend inside BuildKit, which pulls nothing",
         "The image of the `# syntax=` line.",
         also=("frontend",),

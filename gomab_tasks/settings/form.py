@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
+from gomab_tasks import grammar
 from gomab_tasks.platforms import GO_PLATFORM_VARIABLES
 from gomab_tasks.settings.problem import nearest, show
 from gomab_tasks.settings.template import check_template, hide_fields
@@ -18,15 +19,8 @@ PLATFORM_PATTERN = r"^\s*[^/\s]+/[^/\s]+(/[^/\s]+)?\s*$"
 PORT_PATTERN = r"^\s*[0-9]{1,5}(/[A-Za-z]+)?\s*$"
 HTTP_PATH_PATTERN = r"^/[!-~]*$"
 SIGNAL_PATTERN = r"^(SIG[A-Z0-9+-]+|[0-9]+)$"
+HOST_PATTERN = f"^{grammar.HOST}$"
 
-# OCI distribution-spec, "Pulling manifests"; the registry's part as in
-# github.com/distribution/reference.
-_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
-HOST_PATTERN = f"^{_HOST}$"
-_REPOSITORY = rf"(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*"
-_DIGEST = r"sha256:[0-9a-f]{64}"
 _SCHEME = r"([a-z-]+://)(?:[^/]*@)?"
 _AFTER_REPOSITORY = r"(:[^/:]*)?(@.*)?$"
 _BUILD_TAG = r"[\w.]+"
@@ -34,9 +28,7 @@ _USER = r"(?:[0-9]+|[A-Za-z_][A-Za-z0-9_.-]*)(?::(?:[0-9]+|[A-Za-z_][A-Za-z0-9_.
 _PORT = r"([0-9]{1,5})(?:/(tcp|udp|sctp))?"
 # Docker refuses larger ones (moby/sys/user).
 _LARGEST_ID = 2**31 - 1
-_LARGEST_PORT = 65535
 _LARGEST_SIGNAL = 64
-_LONGEST_TAG = 128
 _SIGNALS = (
     "ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP SYS "
     "TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ RTMIN RTMAX"
@@ -126,17 +118,17 @@ def image_name(text: str) -> str:
 def tag(text: str) -> str:
     """Read a template for a tag."""
     check_template(text)
-    if not re.fullmatch(_TAG, hide_fields(text)):
+    if not grammar.is_tag(hide_fields(text)):
         raise ValueError(f"is {show(text)}; a tag has {_tag_rule(text)}")
     return text
 
 
 def _tag_rule(text: str) -> str:
-    if len(hide_fields(text)) > _LONGEST_TAG:
-        return f"{_LONGEST_TAG} characters at most"
+    if len(hide_fields(text)) > grammar.LONGEST_TAG:
+        return f"{grammar.LONGEST_TAG} characters at most"
     fixed = re.sub(r"[^A-Za-z0-9_.{}-]+", "-", text).lstrip("-.")
     rule = "letters, digits, '_', '.' and '-', the last two not first"
-    return f"{rule}: '{fixed}'" if re.fullmatch(_TAG, hide_fields(fixed)) else rule
+    return f"{rule}: '{fixed}'" if grammar.is_tag(hide_fields(fixed)) else rule
 
 
 def repository(text: str) -> str:
@@ -171,22 +163,28 @@ def _lower_outside_fields(part: re.Match[str]) -> str:
 
 
 def _is_repository(text: str) -> bool:
-    return bool(re.fullmatch(_REPOSITORY, hide_fields(text)))
+    return grammar.is_repository(hide_fields(text))
 
 
 def base(text: str) -> str:
-    """Read `scratch` or a reference: repository, then `:tag`, `@sha256:…` or both."""
-    name, at, digest = text.partition("@")
-    if at and not re.fullmatch(_DIGEST, digest):
+    """Read `scratch` or what `image` reads."""
+    return _reference(text, "'scratch' or an image, best with its digest: 'gcr.io/distroless/static:nonroot'")
+
+
+def image(text: str) -> str:
+    """Read a reference: repository, then `:tag`, `@sha256:…` or both."""
+    advice = "an image: 'ghcr.io/acme/tools:1.2'"
+    if text == "scratch":
+        raise ValueError(f"is {show(text)}, an image that has no files; write {advice}")
+    return _reference(text, advice)
+
+
+def _reference(text: str, advice: str) -> str:
+    name, own_tag, digest = grammar.split_reference(text)
+    if digest is not None and not grammar.is_digest(digest):
         raise ValueError(f"is {show(text)}; a digest is 'sha256:' and 64 hexadecimal digits")
-    repository_part, colon, tag_part = name.rpartition(":")
-    if not colon or "/" in tag_part:
-        repository_part, tag_part = name, "latest"
-    if not re.fullmatch(_REPOSITORY, repository_part) or not re.fullmatch(_TAG, tag_part):
-        raise ValueError(
-            f"is {show(text)}; write 'scratch' or an image, best with its digest: "
-            "'gcr.io/distroless/static:nonroot'"
-        )
+    if not grammar.is_repository(name) or not (own_tag is None or grammar.is_tag(own_tag)):
+        raise ValueError(f"is {show(text)}; write {advice}")
     return text
 
 
@@ -206,8 +204,8 @@ def port(text: str) -> str:
         raise ValueError(
             f"is {show(text)}; write one port, with its protocol if it is not tcp: '{_port_guess(text)}'"
         )
-    if not 0 < int(match[1]) <= _LARGEST_PORT:
-        raise ValueError(f"is {show(text)}; ports go from 1 to {_LARGEST_PORT}")
+    if not 0 < int(match[1]) <= grammar.LARGEST_PORT:
+        raise ValueError(f"is {show(text)}; ports go from 1 to {grammar.LARGEST_PORT}")
     return f"{int(match[1])}/{match[2] or 'tcp'}"
 
 
@@ -216,7 +214,7 @@ def _port_guess(text: str) -> str:
     near = nearest(text.rpartition("/")[2].lower(), ("udp", "sctp"))
     protocol = f"/{near}" if near else ""
     # In Docker's HOST:CONTAINER the image knows the second.
-    return f"{numbers[-1]}{protocol}" if numbers and int(numbers[-1]) <= _LARGEST_PORT else "8080"
+    return f"{numbers[-1]}{protocol}" if numbers and int(numbers[-1]) <= grammar.LARGEST_PORT else "8080"
 
 
 def stop_signal(text: str) -> str:
@@ -240,12 +238,12 @@ def tag_pattern(text: str) -> str:
 
 
 def registry_host(text: str) -> str:
-    """Read `HOST` or `HOST:PORT`."""
-    if not re.fullmatch(HOST_PATTERN[1:-1], text):
+    """Read `HOST` or `HOST:PORT`; give it in lower case, as hosts are compared."""
+    if not grammar.is_host(text):
         host = re.sub(r"^[a-z]+://", "", text).partition("/")[0]
-        guess = host if re.fullmatch(HOST_PATTERN[1:-1], host) else "registry.lan:5000"
+        guess = host if grammar.is_host(host) else "registry.lan:5000"
         raise ValueError(f"is {show(text)}; write a host, with its port if it has one: '{guess}'")
-    return text
+    return text.lower()
 
 
 def http_path(text: str) -> str:

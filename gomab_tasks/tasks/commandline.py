@@ -35,7 +35,7 @@ def parse_options(task: Task, words: Sequence[str], command: str) -> dict[str, A
         parser.print_help()
         return None
     if unknown:
-        raise SettingsError(_explain(unknown[0], [option.flag for option in every.values()]))
+        raise SettingsError(explain_unknown(unknown[0], "`-- --help` lists them"))
     values = vars(found)
     return {name: _value(option, values[name]) for name, option in own.items()}
 
@@ -53,10 +53,14 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _explain(word: str, flags: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word.partition("=")[0], flags, 1, 0.7)
-    hint = f"the nearest is {near[0]}" if near else "`-- --help` lists them"
-    return f"no task has an option '{word}'; {hint}"
+def explain_unknown(word: str, otherwise: str) -> str:
+    """Word an option that is not there, with the tasks that have it, or the nearest that there is."""
+    flag = word.partition("=")[0]
+    flags = {option.flag: task.name for task in TASKS for option in (*task.options, *GENERAL)}
+    if flag in flags:
+        return f"there is no option '{flag}' here; {flags[flag]} has it"
+    near = difflib.get_close_matches(flag, flags, 1, 0.7)
+    return f"there is no option '{word}'; " + (f"did you mean '{near[0]}'?" if near else otherwise)
 
 
 def _flags(option: TaskOption) -> list[str]:

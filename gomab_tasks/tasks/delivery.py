@@ -53,12 +53,21 @@ def push(
     ] = "",
     tag: Annotated[tuple[str, ...], Option("a tag, instead of the table's; repeat it for more", "TAG")] = (),
     arch: Arch = (),
+    digest: Annotated[
+        tuple[str, ...],
+        Option("a platform that `push --arch` pushed, REPOSITORY@sha256:…, to be joined first", "REFERENCE"),
+    ] = (),
 ) -> "PushResult":
     """Push what `images` left to a registry: exactly those bytes, tags last.
 
     Never builds. After `image --arch X`, `push --arch X` pushes that platform
-    alone by its digest, for `images --join --digest …` on another machine.
+    alone by its digest. `push --digest …` on another machine joins such
+    platforms, as `images --join` does, and pushes the index.
     """
     from gomab_tasks.tasks.shipping import push_images
 
+    if digest:
+        from gomab_tasks.tasks.images import images
+
+        images(project, arch=arch, join=True, digest=digest)
     return push_images(project, repository, tag, arch)

@@ -42,7 +42,7 @@ from gomab_tasks.selection import Selection, select
 def push_images(project: Project, repository: str, tags: Sequence[str], arch: Sequence[str]) -> PushResult:
     """Push every image; with `--arch` its index where that lists just those platforms, else each by digest.
 
-    All images are checked before the first byte is sent.
+    All images are checked, and all that goes with them is written, before the first request.
 
     Raises `NotMeasurableError` for what was not built, `SettingsError` for a
     layout that is not what the table names and for tags of what goes by digest,
@@ -65,12 +65,13 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
         for image in joined.values():
             require_checked(project, image, given.revision(image.name))
             _require_ready(project, image, selection)
+        documents = {name: _documents(project, built) for name, built in joined.items()}
         alone = {name: locks.enter_context(reading_records(project, apart[name])) for name in apart}
         pushed: list[Published] = []
         for target in targets:
             client = registries.client(target.destination.repository)
             if built := joined.get(target.image):
-                pushed.append(publish(project, client, target, built, _documents(project, built)))
+                pushed.append(publish(project, client, target, built, documents[built.name]))
             else:
                 name = target.image
                 pushed += _publish_apart(project, client, target, apart[name], alone[name])

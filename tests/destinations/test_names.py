@@ -36,6 +36,6 @@ def test_other_wrong_tags_name_their_key(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         Names(project).tags("api")
     assert str(caught.value) == (
-        "pyproject.toml: image.tags has '{env.X}', which gives the tag 'a b': has letters, digits, '_', '.' "
-        "and '-', the last two not first, 128 at most"
+        "pyproject.toml: image.tags has '{env.X}', which gives the tag 'a b': may have only letters, "
+        "digits, '_', '.' and '-', those two not first, 128 at most"
     )

@@ -11,7 +11,7 @@ import pytest
 from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.registry.reference import Repository
 from tests.conftest import Made
-from tests.registry.conftest import OpenClient, Push
+from tests.registry.conftest import Login, OpenClient, Push
 from tests.registry.faults import answering, refusing, resetting, stalling
 from tests.registry.server import Act, Exchange, State, serving
 
@@ -75,7 +75,9 @@ def test_a_blob_whose_answer_was_lost_is_not_sent_twice(strict: State, pushed: P
 def test_a_wait_that_is_too_long_is_an_error(strict: State, pushed: Push) -> None:
     """Nobody waits an hour for a push."""
     strict.fail("PUT .*/v1", refusing(429, "TOOMANYREQUESTS", "limit reached", Retry_After="3600"))
-    with pytest.raises(RegistryError, match=r"TOOMANYREQUESTS: limit reached \(HTTP 429\).* wait"):
+    with pytest.raises(
+        RegistryError, match=r"limit reached \(HTTP 429\).* wait and run it again \(it asks for 3600 s\)"
+    ):
         pushed()
     assert len(strict.requests("PUT .*/v1")) == 1
 
@@ -91,7 +93,11 @@ def test_attempts_are_bounded(strict: State, pushed: Push) -> None:
 @pytest.mark.parametrize(
     ("requests", "act", "message"),
     [
-        ("POST", refusing(403, "DENIED", "not yours"), r"start an upload: DENIED: not yours .* permission"),
+        (
+            "POST",
+            refusing(403, "DENIED", "not yours"),
+            r"DENIED: not yours \(HTTP 403\); log in: docker login 127",
+        ),
         ("POST", refusing(404, "NAME_UNKNOWN"), r"NAME_UNKNOWN.* check the repository's name"),
         ("POST", answering(200, HTML, Content_Type="text/html"), r"HTML; is this a registry\?"),
         ("POST", answering(202), r"no Location"),
@@ -112,9 +118,13 @@ def test_attempts_are_bounded(strict: State, pushed: Push) -> None:
         (
             "PUT .*/manifests/v1",
             refusing(400, "TAG_INVALID", "no v"),
-            r"store the manifest as v1: TAG_INVALID",
+            r"TAG_INVALID: no v \(HTTP 400\); the registry takes no such tag: choose another",
         ),
-        ("PUT .*/manifests/v1", refusing(409, "DENIED", "tag is protected"), r"v1: DENIED: tag is protected"),
+        (
+            "PUT .*/manifests/v1",
+            refusing(409, "DENIED", "tag is protected"),
+            r"tag is protected .* choose another tag",
+        ),
     ],
 )
 def test_what_stays_is_told(strict: State, pushed: Push, requests: str, act: Act, message: str) -> None:
@@ -228,3 +238,28 @@ def test_secrets_that_a_registry_repeats_are_not_shown(
     with pytest.raises(RegistryError, match=r"DENIED: \*\*\* or Bearer \*\*\* ") as caught:
         pushed()
     assert "wonderland" not in repr(caught.value)
+
+
+def test_a_login_without_permission_is_told_from_none(strict: State, pushed: Push, login: Login) -> None:
+    """Who has logged in is not told to log in."""
+    login(strict.address)
+    strict.fail("POST", refusing(403, "DENIED"), times=100)
+    with pytest.raises(RegistryError, match="the login has no permission for that"):
+        pushed()
+
+
+@pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN"])
+def test_what_the_registry_has_lost_is_no_wrong_name(strict: State, pushed: Push, code: str) -> None:
+    """It had the blobs a moment ago."""
+    strict.fail("PUT .*/manifests/sha256", refusing(404, code), times=100)
+    with pytest.raises(RegistryError, match="has lost what was there a moment ago; run it again"):
+        pushed()
+
+
+def test_a_wait_is_told_once(strict: State, pushed: Push, warned: list[str]) -> None:
+    """Who waits in silence thinks that it hangs."""
+    strict.fail("POST", answering(503), times=3)
+    pushed()
+    assert warned == [
+        f"{strict.address}/acme/api: cannot start an upload: it answered HTTP 503; trying again"
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.registry.reference import Reference, Repository, api_host, parse_reference
+from gomab_tasks.registry.reference import Reference, Repository, api_host, parse_reference, parse_repository
 
 DIGEST = "sha256:" + "a" * 64
 ALPINE = Repository("docker.io", "library/alpine")
@@ -47,9 +49,9 @@ def test_references_are_read(text: str, reference: Reference) -> None:
         ("", "repository '': write it as registry/path"),
         ("gh_cr.io/api", "repository 'gh_cr.io/api': 'gh_cr.io' is no host name"),
         ("localhost:65536/api", "'localhost:65536' is no host name"),
-        ("ghcr.io/api:", "tag '': has letters, digits"),
-        ("ghcr.io/api:a+b", "tag 'a+b': has letters, digits"),
-        ("ghcr.io/api@sha256:abc", "image 'ghcr.io/api@sha256:abc': a digest is 'sha256:' and 64"),
+        ("ghcr.io/api:", "tag '': may have only letters, digits"),
+        ("ghcr.io/api:a+b", "tag 'a+b': may have only letters, digits"),
+        ("ghcr.io/api@sha256:abc", "image: '@sha256:abc' is no digest; that is 'sha256:' and 64"),
         (f"ghcr.io/{'a' * 256}", "is longer than 255 characters; shorten it"),
         ("ghcr.io/a\n", "write it as registry/path"),
     ],
@@ -65,3 +67,12 @@ def test_the_api_of_docker_hub_is_elsewhere() -> None:
     """docker.io itself is a website."""
     assert api_host(ALPINE.registry) == "registry-1.docker.io"
     assert api_host("ghcr.io") == "ghcr.io"
+
+
+@pytest.mark.parametrize("text", ["bob:hunter2pw@localhost:5000/foo", "https://bob:hunter2pw@ghcr.io/foo"])
+@pytest.mark.parametrize("read", [parse_repository, parse_reference])
+def test_a_login_is_not_repeated(read: Callable[[str], object], text: str) -> None:
+    """It would stand in logs and in results."""
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    assert "hunter2pw" not in str(caught.value)

@@ -45,12 +45,12 @@ def test_options_of_other_tasks() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--arhc", "arm64"], "no task has an option '--arhc'; the nearest is --arch"),
-        (["--arhc=arm64"], "no task has an option '--arhc=arm64'; the nearest is --arch"),
-        (["--zzz"], "no task has an option '--zzz'; `-- --help` lists them"),
-        (["-run", "X"], "no task has an option '-run'; `-- --help` lists them"),
-        (["word"], "no task has an option 'word'; `-- --help` lists them"),
-        (["--arc", "arm64"], "no task has an option '--arc'; the nearest is --arch"),
+        (["--arhc", "arm64"], "there is no option '--arhc'; did you mean '--arch'?"),
+        (["--arhc=arm64"], "there is no option '--arhc=arm64'; did you mean '--arch'?"),
+        (["--zzz"], "there is no option '--zzz'; `-- --help` lists them"),
+        (["-run", "X"], "there is no option '-run'; `-- --help` lists them"),
+        (["word"], "there is no option 'word'; `-- --help` lists them"),
+        (["--arc", "arm64"], "there is no option '--arc'; did you mean '--arch'?"),
         (["--arch"], "--arch needs a value; `-- --help` shows which"),
         (["-a"], "--arch needs a value; `-- --help` shows which"),
         (["--join=yes"], "--join takes no value"),
