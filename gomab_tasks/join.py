@@ -13,6 +13,7 @@ from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import layout_errors, records_of, verify_record
+from gomab_tasks.output.inputs import inputs_of_table
 from gomab_tasks.output.record import (
     BASE,
     PROGRAMS,
@@ -27,6 +28,9 @@ from gomab_tasks.output.record import (
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
+from gomab_tasks.settings import has_table
+
+_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
         *_missing(project, wanted, found),
         *_foreign(project, wanted, found),
     ]
+    if not wanted.made:
+        problems = problems or list(_outdated(project, found))
     problems = problems or list(_differences(project, wanted.image, found))
     if problems:
         raise VerificationError("\n".join(problems))
@@ -166,17 +172,39 @@ def _reason(project: Project, record: ImageRecord, names: Sequence[str]) -> str:
     return f"is not among the platforms to join ({', '.join(names)}); add it to the table"
 
 
+def _outdated(project: Project, found: Sequence[Found]) -> Iterator[str]:
+    """Compare with the table of the moment, where this machine has one."""
+    if not has_table(project.root):
+        return
+    for path, record in found:
+        table = inputs_of_table(project.settings.group(record.image))
+        names = [name for name in sorted(table) if record.inputs.get(name) != table[name]]
+        for name in names[:_MOST]:
+            yield (
+                f"{record.image} {record.platform}: was made with {name} {_said(record.inputs, name)} "
+                f"({project.shown(path)}), but the table says {_said(table, name)}; build it again: "
+                f"{project.type('image')}"
+            )
+
+
+def _said(inputs: Mapping[str, str], name: str) -> str:
+    value = inputs.get(name, "null")
+    return "unset" if value == "null" else value
+
+
 def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterator[str]:
     """Compare everything that decided the bytes with what decided the first record's."""
     first_path, first = found[0]
     for path, record in found[1:]:
         ours, theirs = _compared(first), _compared(record)
         names = [name for name in sorted(ours | theirs) if ours.get(name) != theirs.get(name)]
-        for name in names[:5]:
+        # What other settings have made differs because of them.
+        names = [name for name in names if name in {**first.inputs, **record.inputs}] or names
+        for name in names[:_MOST]:
             yield (
                 f"{image}: {first.platform} and {record.platform} were made with different settings: "
-                f"{name} is {ours.get(name, 'unset')} in {project.shown(first_path)}, "
-                f"{theirs.get(name, 'unset')} in {project.shown(path)}; build both again alike"
+                f"{name} is {_said(ours, name)} in {project.shown(first_path)}, "
+                f"{_said(theirs, name)} in {project.shown(path)}; build both again alike"
             )
 
 

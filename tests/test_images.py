@@ -131,6 +131,25 @@ def test_platforms_of_two_machines_join(module: Module, tmp_path: Path) -> None:
     assert joined.images[0].digest == whole
 
 
+def test_a_join_is_what_the_table_says(module: Module) -> None:
+    """Records of an older table are told, with the key; what decides no bytes may differ."""
+    root = module("hello")
+    table = root / "pyproject.toml"
+    table.write_text('[tool.gomab.image]\nargs = ["one"]\nlabels = { a = "b" }\n')
+    image(open_project(root))
+    table.write_text(table.read_text() + 'tags = ["v1"]\n')
+    images(open_project(root), join=True)
+    table.write_text('[tool.gomab.image]\nuser = "1:1"\nargs = ["one"]\n')
+    with pytest.raises(VerificationError) as caught:
+        images(open_project(root), join=True)
+    first, second = str(caught.value).splitlines()
+    assert first == (
+        "hello linux/amd64: was made with image.user unset (build/gomab/records/hello/linux_amd64.json), "
+        'but the table says "1:1"; build it again: gomab image'
+    )
+    assert second.startswith("hello linux/arm64: was made with image.user unset")
+
+
 def test_join_refuses_what_does_not_fit(module: Module) -> None:
     """A missing, a foreign and a differently made platform are errors that name it."""
     root = module("hello")
@@ -138,7 +157,7 @@ def test_join_refuses_what_does_not_fit(module: Module) -> None:
     with pytest.raises(VerificationError, match="linux/arm64: was not built"):
         images(open_project(root), join=True)
     image(open_project(root, settings={"go": {"tags": ["other"]}}), arch=("arm64",))
-    with pytest.raises(VerificationError, match=r"different settings: go\.tags"):
+    with pytest.raises(VerificationError, match=r"linux/arm64: was made with go\.tags .*but the table says"):
         images(open_project(root), join=True)
     image(open_project(root), arch=("arm64", "riscv64"))
     with pytest.raises(VerificationError, match="linux/riscv64: was built, but is not among"):
