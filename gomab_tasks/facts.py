@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.golang.module import MainPackage, Mains, Module, PackageLister, check_toolchain, read_module
+from gomab_tasks.golang.module import (
+    MainPackage,
+    Mains,
+    Module,
+    NoMainsError,
+    PackageLister,
+    check_toolchain,
+    read_module,
+)
 from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain
 from gomab_tasks.parallel import run_both
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Group
-from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings.problem import KeyPath, Problem
 from gomab_tasks.settings.refusal import refusal
 
 BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GODEBUG")
@@ -90,7 +99,8 @@ class _Finder:
     def of_table(self, group: Group) -> Mains:
         lister = self._lister(group)
         if group.image.main:
-            return Mains(tuple(lister.named(group.image.main).values()))
+            with self._naming({("image", "main"): group.image.main}):
+                return Mains(tuple(lister.named(group.image.main).values()))
         return lister.find()
 
     def of_images(self, images: Mapping[str, Group]) -> dict[str, tuple[MainPackage, ...]]:
@@ -98,12 +108,30 @@ class _Finder:
         wanted: dict[PackageLister, dict[str, None]] = {}
         for group in images.values():
             wanted.setdefault(self._lister(group), {}).update(dict.fromkeys(group.image.main))
-        named = {lister: lister.named(tuple(paths)) for lister, paths in wanted.items() if paths}
+        keys: dict[KeyPath, Sequence[str]] = {
+            ("images", name, "main"): group.image.main for name, group in images.items()
+        }
+        with self._naming(keys):
+            named = {lister: lister.named(tuple(paths)) for lister, paths in wanted.items() if paths}
         return {
             name: tuple(named[self._lister(group)][path] for path in group.image.main)
             or (self._namesake(name, group),)
             for name, group in images.items()
         }
+
+    @contextmanager
+    def _naming(self, keys: Mapping[KeyPath, Sequence[str]]) -> Iterator[None]:
+        """Tell where the table names what is no main package."""
+        try:
+            yield
+        except NoMainsError as error:
+            problems = [
+                Problem(key, f"has '{path}', which is not a main package: {error.reasons[path]}")
+                for key, paths in keys.items()
+                for path in paths
+                if path in error.reasons
+            ]
+            raise refusal(self._project.settings.source, problems) from None
 
     def folder(self, main: MainPackage) -> str:
         return self._project.shown(main.folder)

@@ -92,6 +92,23 @@ def test_main_is_relative_to_the_module(module: ModuleFactory) -> None:
     assert folders(root, found) == {"tool": ["services/api/cmd/tool"]}
 
 
+def test_what_is_no_main_package_is_told_by_its_key(module: ModuleFactory) -> None:
+    """All at once, with their lines."""
+    root = module("two-mains")
+    (root / "pyproject.toml").write_text(
+        '[tool.gomab.images.api]\nmain = "cmd/nix"\n'
+        '[tool.gomab.images.b]\nmain = ["cmd/api", "internal/greeting"]\n'
+    )
+    with pytest.raises(SettingsError) as caught:
+        facts(root)
+    first, second = caught.value.problems
+    assert first == (
+        "pyproject.toml:2: images.api.main has 'cmd/nix', which is not a main package: "
+        "there is no such folder; main packages are in cmd/api, cmd/worker"
+    )
+    assert second.startswith("pyproject.toml:4: images.b.main has 'internal/greeting', which is not a")
+
+
 def test_an_image_without_its_program(module: ModuleFactory) -> None:
     """A table whose name fits no main package says which there are."""
     with pytest.raises(SettingsError) as caught:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gomab_tasks import files
-from gomab_tasks.errors import CompileError, SettingsError, ToolchainError
+from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolchainError
 from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.toolchain import Toolchain, require_version
 from gomab_tasks.process import Processes
@@ -95,6 +95,14 @@ def program_name(import_path: str) -> str:
     return elements[-1]
 
 
+class NoMainsError(SettingsError):
+    """Report paths that name no main packages, each with the reason."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = reasons
+        super().__init__(f"'{path}' is not a main package: {reason}" for path, reason in reasons.items())
+
+
 @dataclass(frozen=True, slots=True)
 class PackageLister:
     """Ask `go list` about packages for one platform and one set of build tags.
@@ -128,7 +136,8 @@ class PackageLister:
     def named(self, paths: Sequence[str]) -> dict[str, MainPackage]:
         """Find exactly these main packages, given by folder (`cmd/api`) or import path.
 
-        Raises `SettingsError` for one that is missing, named twice or not a main package.
+        Raises `NoMainsError` for those that are missing or no main packages, and
+        `SettingsError` for one that is named twice.
         """
         listed = self._list([self._pattern(path) for path in paths])
         if len(listed) != len(paths):
@@ -136,9 +145,29 @@ class PackageLister:
                 f"image.main: Go finds {len(listed)} packages by {', '.join(map(repr, paths))}; "
                 "name each main package once, by its folder"
             )
-        for path, package in zip(paths, listed, strict=True):
-            _require_main(path, package)
+        reasons = {
+            path: reason
+            for path, package in zip(paths, listed, strict=True)
+            if (reason := self._why_no_main(package))
+        }
+        if reasons:
+            raise NoMainsError(reasons)
         return dict(zip(paths, self._mains(listed), strict=True))
+
+    def _why_no_main(self, package: Mapping[str, Any]) -> str:
+        """Give the reason, empty for a main package."""
+        if not package.get("Error"):
+            return "" if package.get("Name") == "main" else f"it is package {package.get('Name')}"
+        if _is_excluded(package):
+            return _EXCLUDED
+        error = str(package["Error"].get("Err", "")).strip()
+        if "is not in std" not in error:
+            return error
+        try:  # Go takes what is no folder for a package of its own
+            mains = ", ".join(self._below(main.folder) or "." for main in self.find().found)
+        except GomabError:
+            return "there is no such folder"
+        return f"there is no such folder; main packages are in {mains}"
 
     def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
         argv: list[str | Path] = [self.go, "list", "-e", "-find", "-json=ImportPath,Name,Dir,Error"]
@@ -150,6 +179,8 @@ class PackageLister:
             completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=env)
         if completed.code and is_download_failure(completed.stderr):
             raise CompileError(explain_download(completed.stderr))
+        if broken := _BROKEN_FILE.search(completed.stderr):
+            raise SettingsError(f"{broken[1].strip()}; mend that line, as Go reads it")
         if completed.code:
             raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
         return list(_json_documents(completed.stdout))
@@ -264,23 +295,12 @@ def _uses(text: str) -> list[str]:
     return [line.strip('"`') for line in lines if line]
 
 
+_BROKEN_FILE = re.compile(r"errors parsing \S*go\.(?:mod|work):\s*(.+)")
 _EXCLUDED = "all its Go files need cgo, other build tags or another platform"
 
 
 def _is_excluded(package: Mapping[str, Any]) -> bool:
     return "build constraints exclude all Go files" in (package.get("Error") or {}).get("Err", "")
-
-
-def _require_main(path: str, package: Mapping[str, Any]) -> None:
-    if package.get("Name") == "main" and not package.get("Error"):
-        return
-    if package.get("Error"):
-        reason = str(package["Error"].get("Err", "")).strip()
-        if _is_excluded(package):
-            reason = _EXCLUDED
-    else:
-        reason = f"it is package {package.get('Name')}"
-    raise SettingsError(f"image.main: '{path}' is not a main package: {reason}")
 
 
 def _json_documents(text: str) -> Iterator[dict[str, Any]]:
