@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gomab_tasks.contents.sources import file_entries, folder_entries, unique
+from gomab_tasks.errors import VerificationError
 from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
 from gomab_tasks.golang.module import MainPackage
@@ -22,6 +23,7 @@ ZONES = "usr/share/zoneinfo"
 _DEFAULT_WORKDIR = "/app"
 DEFAULT_USER = "65532:65532"
 _NEW_FOLDER = Folder(0o755, 0, 0)
+_PROGRAMS = Entry(path=PROGRAM_FOLDER.strip("/"), kind="directory", mode=0o755)
 SCRATCH_USERS = {"root": 0, "nobody": 65534, "nonroot": 65532}
 """The names that an image on scratch knows, as in Debian and distroless."""
 
@@ -73,6 +75,7 @@ def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
             below = root_entries(settings, root)
         with part():
             files = file_entries(settings.files, root)
+    _check_files(complete(unique([*below, _PROGRAMS])), _whole(files))
     above = keep_folders(below, files)
     _check_programs(image, above)
     layers = {"root files": below, "files": above}
@@ -90,7 +93,7 @@ def layers_on(image: ImagePlan, root: Path, tree: Tree, owner: User) -> dict[str
     """
     settings = image.group.image
     entries = file_entries(settings.files, root)
-    _check_programs(image, complete(entries))
+    _check_programs(image, _whole(entries))
     below = _base_folders(settings, tree, owner)
     layers = {"root files": below, "files": lay_on(tree, below, entries)}
     return {holds: entries for holds, entries in layers.items() if entries}
@@ -212,6 +215,27 @@ def wheel_versions(image: Image) -> dict[str, str]:
         return {}
     used = {"certifi": image.ca_certificates is True, "tzdata": image.timezones is True}
     return {name: wheel_version(name) for name, is_used in used.items() if is_used}
+
+
+def _whole(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Complete the entries of `image.files`; raises `WrongValueError` for what no layer can hold."""
+    try:
+        return complete(entries)
+    except VerificationError as error:
+        raise wrong(("image", "files"), f"cannot be a layer: {str(error).removeprefix('layer: ')}") from None
+
+
+def _check_files(below: Iterable[Entry], entries: Iterable[Entry]) -> None:
+    """Refuse a file in the place of a folder that the image has, and the other way round."""
+    kinds = {entry.path: entry.kind for entry in below}
+    for entry in entries:
+        kind = kinds.get(entry.path, entry.kind)
+        if (kind == "directory") != (entry.kind == "directory"):
+            raise wrong(
+                ("image", "files"),
+                f"puts a {entry.kind} at '/{entry.path}', which is a {kind} in every image; "
+                "choose another path in `to`",
+            )
 
 
 def _check_programs(image: ImagePlan, entries: Iterable[Entry]) -> None:

@@ -30,6 +30,7 @@ from gomab_tasks.oci.tree import Folder, Tree
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import FileEntry, Group, Image
+from gomab_tasks.settings.problem import WrongValueError
 from tests.conftest import ModuleFactory
 from tests.contents.conftest import by_path
 
@@ -230,6 +231,26 @@ def test_zones_of_ones_own(root: Path) -> None:
 
 
 # Programs
+
+
+@pytest.mark.parametrize(
+    ("files", "text"),
+    [
+        ([("go.mod", "/etc")], "puts a file at '/etc', which is a directory in every image"),
+        ([("go.mod", "/app")], "puts a file at '/app', which is a directory in every image"),
+        ([("data", "/etc/passwd")], "puts a directory at '/etc/passwd', which is a file in every image"),
+        ([("go.mod", "/a"), ("go.mod", "/a/b")], "cannot be a layer: 'a' is a file, but 'a/b' lies in it"),
+    ],
+)
+def test_files_in_the_place_of_others(root: Path, files: list[tuple[str, str]], text: str) -> None:
+    """They are wrong values of the table, told before anything is compiled."""
+    (root / "go.mod").touch()
+    entries = tuple(FileEntry(source=source, target=target) for source, target in files)
+    with pytest.raises(WrongValueError) as caught:
+        shared_layers(plan_of(Image(ca_certificates=False, files=entries), "api"), root)
+    (problem,) = caught.value.keyed
+    assert problem.path == ("image", "files")
+    assert problem.text.startswith(text)
 
 
 def test_programs(root: Path) -> None:
