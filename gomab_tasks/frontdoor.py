@@ -138,6 +138,8 @@ class _Run:
             door.root, settings=door.settings, emit=emit, processes=self.processes, command=door.command
         )
         self.project = replace(project, ask=functools.partial(ask, self.processes.check))
+        if project.root != Path.cwd():
+            project.say(f"the project is in {os.path.relpath(project.root)}, where paths begin")
         return self.task.function(self.project, **self.options)
 
     def leave(self, outcome: Outcome) -> None:

@@ -31,7 +31,8 @@ class Answer:
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Door:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "pyproject.toml").write_text("[tool.gomab]\n")
     return Door(tmp_path, None, "gomab {}")
 
@@ -167,3 +168,12 @@ def test_names_of_results(door: Door) -> None:
         run_task(door, Task(built), {"arch": arch})
     names = sorted(path.name for path in (door.root / "build/gomab/results").iterdir())
     assert names == ["built-arm_v7.json", "built.json"]
+
+
+def test_a_project_elsewhere_is_named(
+    door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All paths are shown from there."""
+    monkeypatch.chdir(door.root.parent)
+    run_task(door, Task(answer), {})
+    assert capsys.readouterr().err == f"the project is in {door.root.name}, where paths begin\nthinking\n"
