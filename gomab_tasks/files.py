@@ -30,6 +30,29 @@ _OUTPUT_FILES = {MARKER: _MARKER_TEXT, ".gitignore": "*\n", "CACHEDIR.TAG": _CAC
 _STALE_SECONDS = 86_400
 _WAIT_SECONDS = 0.05
 _TRIES_BEFORE_WORD = 20
+OUTPUT_NAMES = frozenset(
+    [
+        "archives",
+        "bases",
+        "bin",
+        "buildkit",
+        "checked",
+        "fetched",
+        "images",
+        "layers",
+        "linked",
+        "locks",
+        "logs",
+        "modules.stamp",
+        "pushed",
+        "records",
+        "results",
+        "sbom",
+        "smoke",
+    ]
+)
+"""All that tasks write into the output folder; `clean` removes these alone."""
+
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
@@ -207,8 +230,10 @@ def _is_ours(path: Path) -> bool:
     return path.name in _OUTPUT_FILES and path.read_text(errors="replace") == _OUTPUT_FILES[path.name]
 
 
-def remove_output(out: Path) -> int:
-    """Remove a folder that `prepare_output` made; give the bytes it held.
+def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
+    """Remove what gomab wrote into a folder that `prepare_output` made, and the folder if no more is in it.
+
+    Gives the bytes that were removed, and the names of what is not gomab's and stays.
 
     Raises `StorageError` without the marker, so nobody's own files are ever
     removed, and while another run holds one of its locks.
@@ -216,17 +241,25 @@ def remove_output(out: Path) -> int:
     if out.is_symlink() or not out.is_dir():
         if out.is_symlink() or out.exists():
             raise StorageError(f"{out}: is not a folder that gomab made; nothing was removed")
-        return 0
+        return 0, ()
     if not (out / MARKER).is_file():
         raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
     _require_idle(out)
-    size = sum(path.lstat().st_size for path in out.rglob("*") if not path.is_dir())
+    size = 0
     with storage_errors(out):
-        # The marker goes last: an interrupted removal can be repeated.
-        for path in sorted(out.iterdir(), key=lambda path: path.name == MARKER):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        out.rmdir()
-    return size
+        foreign = tuple(sorted(path.name for path in out.iterdir() if not _is_known(path)))
+        # The marker goes last: an interrupted removal can be repeated. It stays with what is foreign.
+        ours = [path for path in out.iterdir() if _is_known(path) and path.name not in _OUTPUT_FILES]
+        for path in [*ours, *(out / name for name in reversed(_OUTPUT_FILES) if not foreign)]:
+            size += sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if not inner.is_dir())
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+        if not foreign:
+            out.rmdir()
+    return size, foreign
+
+
+def _is_known(path: Path) -> bool:
+    return path.name in OUTPUT_NAMES or path.name in _OUTPUT_FILES or path.name.startswith(TEMPORARY)
 
 
 def remove_empty(folder: Path, root: Path) -> None:

@@ -109,15 +109,14 @@ class DockerfileResult:
 
 @dataclass(frozen=True, slots=True)
 class CleanResult:
-    """Say what was removed, in bytes."""
+    """Say what was removed, in bytes, and what in the folder is not gomab's and stays."""
 
     folder: str
     removed: int
+    kept: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Give one line."""
-        return (
-            f"removed {self.folder}: {mebibytes(self.removed)}"
-            if self.removed
-            else f"{self.folder}: nothing there"
-        )
+        """Give a line, and one for each that stays."""
+        first = f"removed {self.folder}: {mebibytes(self.removed)}" if self.removed else ""
+        kept = [f"kept {self.folder}/{name}: gomab did not write it" for name in self.kept]
+        return "\n".join(filter(None, [first, *kept])) or f"{self.folder}: nothing there"

@@ -274,10 +274,28 @@ def test_output_folder(tmp_path: Path) -> None:
     assert (out / "CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d28d172789f06886806bc55")
     files.prepare_output(out)
     files.write(out / "bin" / "program", bytes(1000))
-    (out / "link").symlink_to("bin")
-    assert files.remove_output(out) > 1000
+    size, kept = files.remove_output(out)
+    assert size > 1000
+    assert kept == ()
     assert not out.exists()
-    assert files.remove_output(out) == 0
+    assert files.remove_output(out) == (0, ())
+
+
+def test_what_others_put_into_the_output_folder_stays(tmp_path: Path) -> None:
+    """With the marker, so that the folder can be used and emptied again."""
+    out = tmp_path / "out"
+    files.prepare_output(out)
+    files.write(out / "bin" / "program", "")
+    (out / "notes").write_text("mine")
+    (out / "link").symlink_to("bin")
+    assert files.remove_output(out)[1] == ("link", "notes")
+    assert (out / "notes").read_text() == "mine"
+    assert not (out / "bin").exists()
+    files.prepare_output(out)
+    (out / "notes").unlink()
+    (out / "link").unlink()
+    assert files.remove_output(out)[1] == ()
+    assert not out.exists()
 
 
 def test_busy_output_folder(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def clean(project: "Project") -> "CleanResult":
     from gomab_tasks import files
     from gomab_tasks.results import CleanResult
 
-    removed = files.remove_output(project.out)
-    if removed:
+    removed, kept = files.remove_output(project.out)
+    if removed and not kept:
         files.remove_empty(project.out.parent, project.root)
-    return CleanResult(project.shown(project.out), removed)
+    return CleanResult(project.shown(project.out), removed, kept)
