@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gomab_tasks import files, machine
-from gomab_tasks.errors import CompileError
+from gomab_tasks.errors import CompileError, StorageError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build, BuildFailedError, Share, Site, divide, go_build
@@ -132,8 +132,11 @@ def _inodes(build: Build) -> list[int | None]:
 def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[Exception | None]) -> None:
     errors = [(build, error) for build, error in zip(builds, outcomes, strict=True) if error]
     for _, error in errors:
-        if not isinstance(error, BuildFailedError):
+        if not isinstance(error, BuildFailedError | StorageError):
             raise error
+    if full := [(build, error) for build, error in errors if isinstance(error, StorageError)]:
+        where = ", ".join(str(build.platform) for build, _ in full)
+        raise StorageError(f"{full[0][0].subject} {where}: {full[0][1]}")
     groups: dict[tuple[str, ...], list[tuple[Build, BuildFailedError]]] = {}
     for build, error in errors:
         assert isinstance(error, BuildFailedError)

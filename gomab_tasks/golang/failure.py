@@ -37,7 +37,10 @@ _CURES = (
     (r"missing go\.sum entry", "go.sum lacks it; run `go mod tidy` and commit go.sum"),
     (
         r"terminal prompts disabled|could not read Username|Permission denied|: 40[13]\b",
-        "its host wants a login; for a private host set GOPRIVATE and ~/.netrc or a git credential",
+        (
+            "its host wants a login, or there is no such module or version; "
+            "for a private host set GOPRIVATE and ~/.netrc or a git credential"
+        ),
     ),
     (
         r"no such host|dial tcp|i/o timeout|TLS handshake timeout|connection refused|proxyconnect",

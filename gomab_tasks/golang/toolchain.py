@@ -69,7 +69,8 @@ def read_toolchain(processes: Processes, folder: Path, go: Path | None = None) -
     go = go or find_go(processes.environment)
     completed = processes.run([go, "env", "-json"], cwd=folder)
     if completed.code:
-        raise ToolchainError(_explain(go, completed.stderr.strip()))
+        words = completed.stderr.strip() or f"exit code {completed.code}, without a word"
+        raise ToolchainError(_explain(go, words))
     env: dict[str, str] = json.loads(completed.stdout)
     version = _version_of(env.get("GOVERSION", ""))
     if _order(version) < _order(OLDEST):

@@ -145,6 +145,8 @@ def _read_text(path: Path) -> str:
 
 
 def _parse(text: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise SettingsError(f"{FILE}:1:1: begins with a byte order mark, which TOML has not; save it without")
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:

@@ -318,3 +318,10 @@ def test_settings_cost_little_to_import() -> None:
     own = {name for name in modules if name.startswith("gomab_tasks.settings.")}
     assert own.isdisjoint({f"gomab_tasks.settings.{name}" for name in ("reference", "report", "position")})
     assert {"msgspec", "json", "asyncio", "rich", "subprocess", "socket"}.isdisjoint(modules)
+
+
+def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    """Some editors write one, and nobody sees it."""
+    (tmp_path / "pyproject.toml").write_bytes(b"\xef\xbb\xbf[tool.gomab]\n")
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml:1:1: begins with a byte order mark"):
+        read_settings(tmp_path)
