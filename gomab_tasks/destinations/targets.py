@@ -16,6 +16,7 @@ from gomab_tasks.settings import SCRATCH
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
 
+# Of each registry.
 _REMEMBERED = 4
 
 
@@ -45,6 +46,8 @@ def find_targets(
     images in one place.
     """
     chosen = _meant(names, given.given_repository)
+    if others := [name for name in names if name not in chosen]:
+        project.say(f"--repository is for {chosen[0]} alone; not pushed: {', '.join(others)}")
     repositories = {name: parse_repository(given.repository(name)) for name in chosen}
     targets = tuple(
         Target(
@@ -66,8 +69,17 @@ def remember(project: Project, image: str, repository: Repository, digest: str) 
     """Note what was sent where, for `has_gone`, and so that another repository can mount its blobs."""
     before = _remembered(project, image)
     before.pop(str(repository), None)
-    last = dict([(str(repository), digest), *before.items()][:_REMEMBERED])
-    write_note(_memory(project, image), last)
+    last = [(str(repository), digest), *before.items()]
+    kept = {
+        place: digest
+        for number, (place, digest) in enumerate(last)
+        if sum(_registry(other) == _registry(place) for other, _ in last[:number]) < _REMEMBERED
+    }
+    write_note(_memory(project, image), kept)
+
+
+def _registry(place: str) -> str:
+    return parse_repository(place).registry
 
 
 def has_gone(project: Project, image: str, repository: Repository, digest: str) -> bool:
@@ -93,10 +105,19 @@ def _mounts(project: Project, image: str, repositories: dict[str, Repository]) -
     siblings = [str(repository) for name, repository in repositories.items() if name != image]
     base = project.settings.group(image).image.base
     below = [] if base == SCRATCH else [str(parse_reference(base).repository)]
-    for text in dict.fromkeys([*_remembered(project, image), *below, *siblings]):
+    table = _table_repository(project, image)
+    for text in dict.fromkeys([*_remembered(project, image), *table, *below, *siblings]):
         other = parse_repository(text)
         if other.registry == own.registry and other != own:
             yield other.name
+
+
+def _table_repository(project: Project, image: str) -> list[str]:
+    """Give where the table would push an image: others may have, and `--repository` is for elsewhere."""
+    try:
+        return [Names(project).repository(image)]
+    except SettingsError:
+        return []
 
 
 def _require_places(project: Project, targets: Sequence[Target]) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
+from gomab_tasks.golang.buildinfo import BuildInfo
 from gomab_tasks.sbom.contents import Base, File, ImageContents
 from gomab_tasks.sbom.packages import Package, all_packages, packages_of, program_package, wheel_packages
 from gomab_tasks.sbom.purl import oci_purl
@@ -128,7 +129,14 @@ def _file(file: File) -> dict[str, object]:
         ],
         "licenseConcluded": _UNSAID,
         "copyrightText": _UNSAID,
+        **({"comment": _built(file.build)} if file.build else {}),
     }
+
+
+def _built(build: BuildInfo) -> str:
+    """Tell what a program was built with: SPDX 2.3 has no field for it (chapter 8.12, file comment)."""
+    settings = "\n".join(f"{name}={value}" for name, value in build.settings.items())
+    return f"Built by {build.go_version} with:\n{settings}"
 
 
 def _relationships(contents: ImageContents) -> Iterator[dict[str, str]]:

@@ -105,6 +105,15 @@ def test_only_one_format(module: Module) -> None:
     assert find_formats(["cyclonedx,spdx", "spdx"]) == (FORMATS[1], FORMATS[0])
 
 
+def test_both_formats_hold_the_build_settings(module: Module) -> None:
+    """What a program was built with decides what it is."""
+    root = _build(module("hello"))
+    for document in sbom(open_project(root), arch=("arm64",)).documents:
+        text = (root / document.path).read_text()
+        assert "-trimpath" in text
+        assert "GOARM64" in text
+
+
 def test_an_unknown_format(module: Module) -> None:
     """It is named, with those that exist."""
     with pytest.raises(SettingsError, match="--format 'xml' is not known; write spdx or cyclonedx"):
