@@ -65,9 +65,7 @@ def _engine(project: Project) -> Engine:
     try:
         return find_engine(project.processes, project.settings.engine)
     except ToolError as error:
-        raise ToolError(
-            f"{error}; or write a file, which needs no engine: {project.type('archive')}"
-        ) from None
+        raise ToolError(f"{error}\nA file needs no engine: {project.type('archive')}") from None
 
 
 def _load(project: Project, engine: Engine, selection: Selection, name: str) -> Loaded | None:

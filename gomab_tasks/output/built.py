@@ -207,6 +207,6 @@ def require_platforms(project: Project, built: Built, platforms: Sequence[Platfo
     missing = [str(platform) for platform in platforms if platform not in there]
     if missing:
         raise NotMeasurableError(
-            f"{built.name} {', '.join(missing)}: was not built ({', '.join(map(str, there))} was); "
+            f"{built.name} {', '.join(missing)}: was not built, only {', '.join(sorted(map(str, there)))}; "
             f"build it: {project.type('images')}, or choose with --arch"
         )

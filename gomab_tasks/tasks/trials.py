@@ -157,7 +157,8 @@ def _first_able(subject: Subject, say: Callable[[str], None]) -> Trial:
             say(reasons[-1])
         else:
             state: State = "passed" if verdict.passed else "failed"
-            detail = "; ".join([verdict.detail, *reasons])
+            # They were said meanwhile; a failure is not to drown in them.
+            detail = "; ".join([verdict.detail, *(reasons if verdict.passed else ())])
             return Trial(*about, state, stage.how, verdict.seconds, detail, verdict.output)
     return Trial(*about, "not run", detail="; ".join([*reasons, *_cures(subject)]))
 

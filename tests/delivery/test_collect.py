@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gomab_tasks.delivery.collect import RECORD_TYPE, record_artifact
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, digest_of
 from gomab_tasks.output.record import read_records
 from gomab_tasks.process import Processes
@@ -70,6 +70,13 @@ def test_a_record_names_no_folder(place: Place, name: str) -> None:
     """Its image is part of paths."""
     place.attach(image=name)
     assert f"is damaged (image '{name}' is no name for an image" in place.refusal()
+
+
+def test_a_platform_that_is_not_there_is_told(place: Place) -> None:
+    """It lacks more than a record."""
+    reference = f"{place.repository}@sha256:{'0' * 64}"
+    with pytest.raises(RegistryError, match=f"^{reference}: is not there; give it as push printed it$"):
+        images(open_project(place.root), join=True, digest=(reference,))
 
 
 def test_a_record_is_of_an_image_of_the_table(place: Place) -> None:
