@@ -65,7 +65,9 @@ def _engine(project: Project) -> Engine:
     try:
         return find_engine(project.processes, project.settings.engine)
     except ToolError as error:
-        raise ToolError(f"{error}\nA file needs no engine: {project.type('archive')}") from None
+        words = str(error)
+        separator = " " if words.endswith("?") else "; "
+        raise ToolError(f"{words}{separator}a file needs no engine: {project.type('archive')}") from None
 
 
 def _load(project: Project, engine: Engine, selection: Selection, name: str) -> Loaded | None:
