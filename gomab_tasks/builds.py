@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from gomab_tasks import files, machine
 from gomab_tasks.errors import CompileError, StorageError
@@ -21,6 +22,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.units import mebibytes
 
 Then = Callable[[PlannedBuild], None]
+E = TypeVar("E", bound=Exception)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +136,27 @@ def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[E
     for _, error in errors:
         if not isinstance(error, BuildFailedError | StorageError):
             raise error
-    if full := [(build, error) for build, error in errors if isinstance(error, StorageError)]:
-        where = ", ".join(str(build.platform) for build, _ in full)
-        raise StorageError(f"{full[0][0].subject} {where}: {full[0][1]}")
-    groups: dict[tuple[str, ...], list[tuple[Build, BuildFailedError]]] = {}
+    full = [(build, error) for build, error in errors if isinstance(error, StorageError)]
+    if full:  # what the lines below the first say is true of one platform alone
+        alike = _alike(full, lambda error: error.summary)
+        raise StorageError("\n".join(f"{where}: {error}" for where, error in alike))
+    failed = [(build, error) for build, error in errors if isinstance(error, BuildFailedError)]
+    if failed:
+        said = [_say(project, *one) for one in _alike(failed, lambda error: error.lines)]
+        raise CompileError("\n".join(said))
+
+
+def _alike(errors: Iterable[tuple[Build, E]], key: Callable[[E], object]) -> Iterator[tuple[str, E]]:
+    """Give `api linux/amd64, linux/arm64`, the build and platforms that fail alike, with the first error."""
+    groups: dict[object, list[tuple[Build, E]]] = {}
     for build, error in errors:
-        assert isinstance(error, BuildFailedError)
-        groups.setdefault(error.lines, []).append((build, error))
-    if groups:
-        raise CompileError("\n".join(_say(project, group) for group in groups.values()))
+        groups.setdefault((build.subject, key(error)), []).append((build, error))
+    for group in groups.values():
+        build, error = group[0]
+        yield f"{build.subject} {', '.join(str(build.platform) for build, _ in group)}", error
 
 
-def _say(project: Project, group: Sequence[tuple[Build, BuildFailedError]]) -> str:
+def _say(project: Project, where: str, error: BuildFailedError) -> str:
     """Word one failure that platforms share: `api linux/arm64: go build failed after 3.2 s: …`."""
-    build, error = group[0]
-    where = ", ".join(str(build.platform) for build, _ in group)
     lines = "\n  ".join(error.lines)
-    return f"{build.subject} {where}: {error.what}: {lines}\nLog: {project.shown(error.log)}"
+    return f"{where}: {error.what}: {lines}\nLog: {project.shown(error.log)}"

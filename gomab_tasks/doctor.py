@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gomab_tasks import machine
+from gomab_tasks import files, machine
 from gomab_tasks.errors import KINDS, GomabError, StorageError, ToolchainError
 from gomab_tasks.golang.module import check_toolchain, read_module
 from gomab_tasks.golang.toolchain import find_go, read_toolchain
@@ -119,6 +119,11 @@ def _machine(project: Project) -> Iterator[Finding]:
         f"{machine.cores()} cores, {capacity(memory)} of memory for this process",
         "little memory: large packages may fail to compile; use --jobs 1" if small else "",
     )
+    try:
+        files.check_output(project.out)
+    except StorageError as error:
+        yield lacking("output", error)
+        return
     yield from _disk("output", project.out)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from gomab_tasks.golang.module import (
     MainPackage,
     Mains,
     Module,
-    NoMainsError,
+    NamedMains,
     PackageLister,
     check_toolchain,
     read_module,
@@ -22,7 +21,7 @@ from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain
 from gomab_tasks.parallel import run_both
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Group
-from gomab_tasks.settings.problem import KeyPath, Problem
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collecting, wrong
 from gomab_tasks.settings.refusal import refusal
 
 BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GODEBUG")
@@ -97,46 +96,47 @@ class _Finder:
         return _Found(dict(_one_image_each(found.found, self)), found.skipped)
 
     def of_table(self, group: Group) -> Mains:
-        lister = self._lister(group)
-        if group.image.main:
-            with self._naming({("image", "main"): group.image.main}):
-                return Mains(tuple(lister.named(group.image.main).values()))
-        return lister.find()
+        if not group.image.main:
+            return self._lister(group).find()
+        key = ("image", "main")
+        return Mains(self._of_groups({key: group})[key])
 
     def of_images(self, images: Mapping[str, Group]) -> dict[str, tuple[MainPackage, ...]]:
         """Give each image's main packages: those of its `main`, else the one that bears its name."""
-        wanted: dict[PackageLister, dict[str, None]] = {}
-        for group in images.values():
-            wanted.setdefault(self._lister(group), {}).update(dict.fromkeys(group.image.main))
-        keys: dict[KeyPath, Sequence[str]] = {
-            ("images", name, "main"): group.image.main for name, group in images.items()
-        }
-        with self._naming(keys):
-            named = {lister: lister.named(tuple(paths)) for lister, paths in wanted.items() if paths}
-        return {
-            name: tuple(named[self._lister(group)][path] for path in group.image.main)
-            or (self._namesake(name, group),)
-            for name, group in images.items()
-        }
+        keyed: dict[KeyPath, Group] = {("images", name, "main"): group for name, group in images.items()}
+        return dict(zip(images, self._of_groups(keyed).values(), strict=True))
 
-    @contextmanager
-    def _naming(self, keys: Mapping[KeyPath, Sequence[str]]) -> Iterator[None]:
-        """Tell where the table names what is no main package."""
+    def _of_groups(self, groups: Mapping[KeyPath, Group]) -> dict[KeyPath, tuple[MainPackage, ...]]:
+        """Raise `SettingsError` with the problems of all groups, each with its line."""
+        named = self._named(groups.values())
+        found: dict[KeyPath, tuple[MainPackage, ...]] = {}
         try:
-            yield
-        except NoMainsError as error:
-            problems = [
-                Problem(key, f"has '{path}', which is not a main package: {error.reasons[path]}")
-                for key, paths in keys.items()
-                for path in paths
-                if path in error.reasons
-            ]
-            raise refusal(self._project.settings.source, problems) from None
+            with collecting() as part:
+                for key, group in groups.items():
+                    with part():
+                        found[key] = self._of_group(key, group, named)
+        except WrongValueError as error:
+            raise refusal(self._project.settings.source, error.keyed) from None
+        return found
+
+    def _of_group(
+        self, key: KeyPath, group: Group, named: Mapping[PackageLister, NamedMains]
+    ) -> tuple[MainPackage, ...]:
+        if group.image.main:
+            return _listed(key, group.image.main, named[self._lister(group)])
+        return (self._namesake(key[:-1], group),)
+
+    def _named(self, groups: Iterable[Group]) -> dict[PackageLister, NamedMains]:
+        wanted: dict[PackageLister, dict[str, None]] = {}
+        for group in groups:
+            wanted.setdefault(self._lister(group), {}).update(dict.fromkeys(group.image.main))
+        return {lister: lister.named(tuple(paths)) for lister, paths in wanted.items() if paths}
 
     def folder(self, main: MainPackage) -> str:
         return self._project.shown(main.folder)
 
-    def _namesake(self, name: str, group: Group) -> MainPackage:
+    def _namesake(self, key: KeyPath, group: Group) -> MainPackage:
+        name = key[-1]
         lister = self._lister(group)
         if lister not in self._found:
             self._found[lister] = lister.find()
@@ -149,7 +149,7 @@ class _Finder:
             f"has no main, and {len(same) or 'no'} main packages are named '{name}'; "
             f"set main to one of: {which}"
         )
-        raise refusal(self._project.settings.source, [Problem(("images", name), text)])
+        raise wrong(key, text)
 
     def _lister(self, group: Group) -> PackageLister:
         env = {**group.go.env, **group.platforms[0].go_env(), "CGO_ENABLED": "0"}
@@ -160,6 +160,23 @@ class _Finder:
             group.go.tags,
             tuple(sorted(env.items())),
         )
+
+
+def _listed(key: KeyPath, paths: Sequence[str], named: NamedMains) -> tuple[MainPackage, ...]:
+    """Give what `main` lists, each once; raises `WrongValueError` with all that is wrong there."""
+    problems: list[Problem] = []
+    seen: dict[MainPackage, str] = {}
+    for path in paths:
+        if reason := named.refused.get(path):
+            problems.append(Problem(key, f"has '{path}', which is not a main package: {reason}"))
+        elif (main := named.mains[path]) in seen:
+            text = f"has '{seen[main]}' and '{path}', which are one main package; keep one of them"
+            problems.append(Problem(key, text))
+        else:
+            seen[main] = path
+    if problems:
+        raise WrongValueError(problems)
+    return tuple(seen)
 
 
 def _one_image_each(

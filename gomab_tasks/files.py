@@ -53,6 +53,7 @@ OUTPUT_NAMES = frozenset(
 )
 """All that tasks write into the output folder; `clean` removes these alone."""
 
+_OTHER_OUT = "; or set another `out`"
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
@@ -213,15 +214,24 @@ def prepare_output(out: Path) -> None:
     that was interrupted here, or that is here at the same time, is no stranger;
     what such runs left half written goes once it is old.
     """
-    with storage_errors(out, "; or set another `out`"):
-        if out.is_dir() and not all(map(_is_ours, out.iterdir())) and not (out / MARKER).is_file():
-            raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
+    check_output(out)
+    with storage_errors(out, _OTHER_OUT):
         out.mkdir(parents=True, exist_ok=True)
         for name, text in _OUTPUT_FILES.items():
             if not (out / name).is_file():
                 write(out / name, text)
         for folder in (out, *filter(Path.is_dir, out.iterdir())):
             remove_stale(folder)
+
+
+def check_output(out: Path) -> None:
+    """Raise what stops `prepare_output` before it writes anything."""
+    with storage_errors(out, _OTHER_OUT):
+        there = next(path for path in (out, *out.parents) if os.path.lexists(path))
+        if not there.is_dir():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
+        if there == out and not all(map(_is_ours, out.iterdir())) and not (out / MARKER).is_file():
+            raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
 
 
 def _is_ours(path: Path) -> bool:

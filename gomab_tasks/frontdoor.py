@@ -179,7 +179,8 @@ def _document(task: Task, outcome: Outcome) -> bytes:
     document = {
         "task": task.name,
         "exit_code": outcome.code,
-        "error": outcome.message or None,
+        # JSON is UTF-8, and names of files in a message may not be.
+        "error": outcome.message.encode(errors="backslashreplace").decode() or None,
         "result": outcome.result,
     }
     return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n"

@@ -24,6 +24,7 @@ from gomab_tasks.output.record import (
     layout_folder,
     layout_folders,
     record_folder,
+    short_revision,
 )
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
@@ -126,8 +127,11 @@ def _choose(project: Project, wanted: Wanted) -> list[ImageRecord]:
     if not wanted.made:
         problems = problems or list(_outdated(project, found))
     problems = problems or list(_differences(project, wanted.image, found))
+    problems = problems or list(_other_sources(project, wanted.image, found))
     if problems:
         raise VerificationError("\n".join(problems))
+    if not wanted.made:
+        _warn_of_changes(project, wanted.image, found)
     by_platform = {record.platform: record for _, record in found}
     return [by_platform[str(platform)] for platform in wanted.platforms]
 
@@ -206,6 +210,31 @@ def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterat
                 f"{name} is {_said(ours, name)} in {project.shown(first_path)}, "
                 f"{_said(theirs, name)} in {project.shown(path)}; build both again alike"
             )
+
+
+def _other_sources(project: Project, image: str, found: Sequence[Found]) -> Iterator[str]:
+    """Compare the commits of what was built, where git knew them."""
+    known = [(path, record, record.revision) for path, record in found if record.revision]
+    for path, record, revision in known[1:]:
+        first_path, first, expected = known[0]
+        if revision != expected:
+            yield (
+                f"{image}: {first.platform} and {record.platform} were built from different sources: "
+                f"{short_revision(expected)} in {project.shown(first_path)}, "
+                f"{short_revision(revision)} in {project.shown(path)}; "
+                f"build both again from one commit: {project.type('image')}"
+            )
+
+
+def _warn_of_changes(project: Project, image: str, found: Sequence[Found]) -> None:
+    """Warn where a commit does not tell of which sources several platforms are."""
+    revisions = [record.revision for _, record in found if record.revision]
+    dirty = next((revision for revision in revisions if revision.endswith("-dirty")), None)
+    if dirty and len(found) > 1:
+        project.warn(
+            f"{image}: was built from {short_revision(dirty)}, and which changes each platform has is not "
+            "known; to be sure, commit and build again"
+        )
 
 
 def _compared(record: ImageRecord) -> dict[str, str]:

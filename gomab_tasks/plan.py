@@ -19,6 +19,8 @@ from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
 
 T = TypeVar("T")
+Wanted = Mapping[str, Sequence[Platform]]
+"""The platforms of each image."""
 PROGRAM_FOLDER = "/app"
 """Where an image holds its programs, whatever its workdir."""
 
@@ -60,6 +62,11 @@ class Plan:
         """All platforms of this run, in order."""
         return tuple(dict.fromkeys(planned.build.platform for planned in self.builds))
 
+    @property
+    def wanted(self) -> Wanted:
+        """The platforms of this run for each image."""
+        return {image.name: image.platforms for image in self.images}
+
     def images_of(self, planned: PlannedBuild) -> tuple[ImagePlan, ...]:
         """Give the images that take programs from a build."""
         return tuple(image for image in self.images if image.name in planned.images)
@@ -70,8 +77,8 @@ def make_plan(
 ) -> Plan:
     """Turn settings and facts into a plan.
 
-    Raises `SettingsError` for platforms that Go cannot link without cgo, and
-    for two images that would be published under one name.
+    Raises `SettingsError` for two images that would be published under one name.
+    Which platforms will do depends on what is made: `require_linkable`, `require_linux`.
     """
     images = plan_images(settings, facts, selection)
     flags = {image.name: flags_of(image, templates) for image in images}
@@ -88,9 +95,6 @@ def plan_images(settings: Settings, facts: Facts, selection: Selection) -> tuple
         ImagePlan(name, group, facts.mains[name], selection.of(group.platforms), group.platforms)
         for name, group in groups.items()
     )
-    reason = "Go links it only through a C compiler, and gomab builds without cgo"
-    wanted = {image.name: image.platforms for image in images}
-    _refuse_platforms(wanted, selection.added, settings.source, lambda platform: platform.needs_cgo, reason)
     _check_references(images, settings.source)
     return images
 
@@ -129,15 +133,30 @@ def read_each(images: Iterable[ImagePlan], source: Path, read: Callable[[ImagePl
     return found
 
 
-def require_linux(wanted: Mapping[str, Sequence[Platform]], added: Sequence[Platform], source: Path) -> None:
-    """Raise `SettingsError` when an image is wanted for another system than linux.
+def require_linkable(wanted: Wanted, added: Sequence[Platform], source: Path) -> None:
+    """Raise `SettingsError` for all platforms that Go cannot link without cgo.
 
     Args:
-        wanted: image -> platforms.
+        wanted: what is made; if only programs, for any system.
         added: those that `--arch` gave and the table does not list.
     """
-    reason = "images are for linux, and only `build` compiles for other systems"
-    _refuse_platforms(wanted, added, source, lambda platform: platform.os != "linux", reason)
+    _refuse_platforms(wanted, added, source, _why_not_linkable)
+
+
+def require_linux(wanted: Wanted, added: Sequence[Platform], source: Path) -> None:
+    """Raise `SettingsError` as `require_linkable` does, and where an image is wanted for another system."""
+    _refuse_platforms(wanted, added, source, _why_no_image)
+
+
+def _why_not_linkable(platform: Platform) -> str:
+    """Give the reason, empty for a platform that will do."""
+    return "Go links it only through a C compiler, and gomab builds without cgo" if platform.needs_cgo else ""
+
+
+def _why_no_image(platform: Platform) -> str:
+    is_linux = platform.os == "linux"
+    other = "" if is_linux else "images are for linux, and only `build` compiles for other systems"
+    return _why_not_linkable(platform) or other
 
 
 def flags_of(image: ImagePlan, templates: Templates) -> Flags:
@@ -197,22 +216,30 @@ def _coexist(one: ImagePlan, other: ImagePlan) -> bool:
 
 
 def _refuse_platforms(
-    wanted: Mapping[str, Sequence[Platform]],
-    added: Sequence[Platform],
-    source: Path,
-    is_refused: Callable[[Platform], bool],
-    reason: str,
+    wanted: Wanted, added: Sequence[Platform], source: Path, why: Callable[[Platform], str]
 ) -> None:
     """Say from where each platform that is refused came: from `--arch`, else from the table."""
-    if given := ", ".join(str(platform) for platform in added if is_refused(platform)):
-        raise SettingsError(f"--arch {given}: {reason}; leave it out")
-    problems: list[str] = []
+    problems = [
+        f"--arch {listed}: {reason}; leave it out" for reason, listed in _by_reason(added, why).items()
+    ]
     for image, platforms in wanted.items():
-        if listed := ", ".join(str(platform) for platform in platforms if is_refused(platform)):
-            problem = Problem(("platforms",), f"has {listed}: {reason}; take it out")
-            problems += refusal(source, [problem], image).problems
+        listed_here = _by_reason([p for p in platforms if p not in added], why)
+        found = [
+            Problem(("platforms",), f"has {listed}: {reason}; take it out")
+            for reason, listed in listed_here.items()
+        ]
+        problems += refusal(source, found, image).problems if found else ()
     if problems:
         raise SettingsError(dict.fromkeys(problems))
+
+
+def _by_reason(platforms: Iterable[Platform], why: Callable[[Platform], str]) -> dict[str, str]:
+    """Give the platforms that are refused for each reason: `ios/arm64, android/amd64`."""
+    refused: dict[str, dict[str, None]] = {}
+    for platform in platforms:
+        if reason := why(platform):
+            refused.setdefault(reason, {})[str(platform)] = None
+    return {reason: ", ".join(names) for reason, names in refused.items()}
 
 
 def _check_references(images: Sequence[ImagePlan], source: Path) -> None:

@@ -71,6 +71,7 @@ class PlanResult:
     Attributes:
         passed_through: Go variables of the user's that change the programs.
         side_by_side: how many `go build`s run at once.
+        build_only: platforms of other systems than linux; `build` makes programs for them.
         skipped: folders of main packages that were left aside.
     """
 
@@ -79,6 +80,7 @@ class PlanResult:
     passed_through: Mapping[str, str]
     side_by_side: int
     images: tuple[PlannedImage, ...]
+    build_only: tuple[str, ...]
     skipped: tuple[str, ...]
     builds: tuple[PlannedCompile, ...]
 
@@ -95,7 +97,7 @@ def report_plan(project: Project, facts: Facts, plan: Plan) -> PlanResult:
     Raises `SettingsError` for files of the table that the project lacks.
     """
     capacity = Capacity.of(0, len(plan.builds))
-    images = [image for image in plan.images if image.platforms]
+    images = [image for image in plan.images if _of_images(image)]
     variables = {image.name: image.group.go.variables for image in plan.images}
     return PlanResult(
         go=facts.toolchain.version,
@@ -103,6 +105,7 @@ def report_plan(project: Project, facts: Facts, plan: Plan) -> PlanResult:
         passed_through=facts.byte_variables,
         side_by_side=capacity.side_by_side,
         images=tuple(read_each(images, project.settings.source, partial(_image, project)).values()),
+        build_only=tuple(str(platform) for platform in plan.platforms if platform.os != "linux"),
         skipped=facts.skipped,
         builds=tuple(
             _compile(project, facts, replace_variables(planned.build, variables[planned.images[0]]), capacity)
@@ -124,7 +127,7 @@ def _image(project: Project, image: ImagePlan) -> PlannedImage:
     files |= {path: PlannedFile(path, "file", "0755", "0:0", "go build") for path in programs}
     return PlannedImage(
         image=image.name,
-        platforms=tuple(map(str, image.platforms)),
+        platforms=_of_images(image),
         partial=image.platforms != image.table,
         programs=tuple(main.import_path for main in image.mains),
         base=settings.base,
@@ -134,6 +137,10 @@ def _image(project: Project, image: ImagePlan) -> PlannedImage:
         files=tuple(files[path] for path in sorted(files)),
         unpacked_budget=image.group.size.unpacked,
     )
+
+
+def _of_images(image: ImagePlan) -> tuple[str, ...]:
+    return tuple(str(platform) for platform in image.platforms if platform.os == "linux")
 
 
 def _entries(image: ImagePlan, root: Path) -> list[Entry]:
@@ -165,7 +172,11 @@ def _compile(project: Project, facts: Facts, build: Build, capacity: Capacity) -
 def _head(plan: PlanResult) -> str:
     passed = " ".join(f"{name}={value}" for name, value in plan.passed_through.items())
     rows = [["go", plan.go], ["module", plan.module], ["side by side", str(plan.side_by_side)]]
-    return columns([*rows, *([["from your environment", passed]] if passed else [])])
+    if passed:
+        rows.append(["from your environment", passed])
+    if plan.build_only:
+        rows.append(["build only", f"{', '.join(plan.build_only)}: images are for linux"])
+    return columns(rows)
 
 
 def _images(plan: PlanResult) -> str:

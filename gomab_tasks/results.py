@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gomab_tasks.output.record import ImageRecord
@@ -60,9 +61,9 @@ class ImageResult:
     images: tuple[PlatformImage, ...]
 
     def text(self) -> str:
-        """Give a line for each, with its digest whole."""
-        rows = [[i.image, i.platform, mebibytes(i.unpacked_size), i.digest] for i in self.images]
-        return columns(rows, right=[2])
+        """Give a line for each, and its digest."""
+        rows = [[i.image, i.platform, mebibytes(i.unpacked_size)] for i in self.images]
+        return _with_digests(columns(rows, right=[2]), self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +84,15 @@ class ImagesResult:
     sizes: tuple[Verdict, ...]
 
     def text(self) -> str:
-        """Give the table of sizes, and where each image lies; digests stand whole."""
-        where = columns([[index.image, index.digest, index.layout] for index in self.images])
-        return f"{SizesResult(self.sizes).text()}\n\n{where}"
+        """Give the table of sizes, and where each image lies with its digest."""
+        where = columns([[index.image, index.layout] for index in self.images])
+        return f"{SizesResult(self.sizes).text()}\n\n{_with_digests(where, self.images)}"
+
+
+def _with_digests(table: str, images: Sequence[PlatformImage | Index]) -> str:
+    """Put each image's digest on a line of its own: beside a name it is wider than most terminals."""
+    lines = zip(table.splitlines(), images, strict=True)
+    return "\n".join(f"{line}\n  {image.digest}" for line, image in lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ def test_file_in_place_of_the_output(module: ModuleFactory, gomab: Script, file:
     root = module("hello")
     (root / file).parent.mkdir(exist_ok=True)
     (root / file).write_text("mine")
-    refused(gomab(root, "images"), 10, OUT, "remove it; or set another `out`")
+    cure = "cannot be written: a file is in its place; remove it; or set another `out`"
+    refused(gomab(root, "images"), 10, f"{root / file}: {cure}")
     assert (root / file).read_text() == "mine"
 
 

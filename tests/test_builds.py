@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gomab_tasks import machine
 from gomab_tasks.builds import Capacity, run_builds
-from gomab_tasks.errors import CompileError, VerificationError
+from gomab_tasks.errors import CompileError, StorageError, VerificationError
 from gomab_tasks.facts import Facts
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Emit, Event, silent
@@ -151,3 +152,38 @@ def test_what_comes_after_a_build_may_fail(module: ModuleFactory) -> None:
 
     with pytest.raises(VerificationError, match=r"^linux/amd64: no$"):
         run_builds(project, facts, plan, 0, then)
+
+
+def test_a_full_disk_is_said_once(module: ModuleFactory, tmp_path: Path) -> None:
+    """With all platforms; a step's line has its own subject, and Go's words differ by a path."""
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\necho $GOARCH: write /x/$$: no space left on device >&2\nexit 1\n")
+    go.chmod(0o755)
+    events: list[Event] = []
+    project, facts, plan = planned(module("hello"), "amd64", "arm64", emit=events.append)
+    facts = replace(facts, toolchain=replace(facts.toolchain, go=go))
+    with pytest.raises(StorageError) as caught:
+        run_builds(project, facts, plan, 1, lambda _: None)
+    first, *rest = str(caught.value).splitlines()
+    where = project.out / "bin"
+    assert first.startswith(
+        f"hello linux/amd64, linux/arm64: go build: the disk is full, that of {where} or of Go's cache"
+    )
+    assert [line.partition(" ")[0] for line in rest] == ["amd64:"]
+    failed = [event.text for event in events if event.kind == "failed"]
+    assert [text.partition(",")[0] for text in failed] == ["go build: the disk is full"] * 2
+
+
+def test_different_storage_errors_are_all_said(module: ModuleFactory) -> None:
+    """Each with its platform."""
+    project, facts, plan = planned(module("hello"), "amd64", "arm64")
+
+    def then(build: PlannedBuild) -> None:
+        raise StorageError(f"/{build.build.platform.slug}: cannot be written: read-only file system")
+
+    with pytest.raises(StorageError) as caught:
+        run_builds(project, facts, plan, 1, then)
+    assert str(caught.value).splitlines() == [
+        "hello linux/amd64: /linux_amd64: cannot be written: read-only file system",
+        "hello linux/arm64: /linux_arm64: cannot be written: read-only file system",
+    ]

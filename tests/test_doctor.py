@@ -154,6 +154,26 @@ def test_an_output_that_cannot_be_written(module: ModuleFactory, monkeypatch: py
     assert mended == f"mount it writable, it is read-only: {root}"
 
 
+@pytest.mark.parametrize("name", ["build", "build/gomab"])
+def test_a_file_in_the_place_of_the_output(name: str, module: ModuleFactory) -> None:
+    """What `images` would end with is found here, and nothing is written."""
+    root = module("hello")
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_text("mine")
+    found = lacking(root, StorageError)["output"]
+    cure = f"{root / name}: cannot be written: a file is in its place; remove it; or set another `out`"
+    assert (found.found, found.mend) == ("not usable", cure)
+    assert (root / name).read_text() == "mine"
+
+
+def test_an_output_of_somebody_else(module: ModuleFactory) -> None:
+    """Its files would stop `images`."""
+    root = module("hello")
+    (root / "build" / "gomab").mkdir(parents=True)
+    (root / "build" / "gomab" / "notes").touch()
+    assert "holds files that gomab did not write" in lacking(root, StorageError)["output"].mend
+
+
 def test_git(module: ModuleFactory, git: Git) -> None:
     """Outside of git, before the first commit, and after it."""
     root = module("hello")

@@ -12,7 +12,7 @@ from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.checkout import plan
-from tests.conftest import ModuleFactory
+from tests.conftest import ModuleFactory, Script
 
 pytestmark = pytest.mark.usefixtures("go")
 
@@ -109,6 +109,40 @@ def test_what_is_no_main_package_is_told_by_its_key(module: ModuleFactory) -> No
     assert second.startswith("pyproject.toml:4: images.b.main has 'internal/greeting', which is not a")
 
 
+def test_each_image_answers_for_its_own_main(module: ModuleFactory) -> None:
+    """What one image's tags find is missing for another; problems of all images are said together."""
+    root = module("two-mains")
+    (root / "cmd/extra").mkdir()
+    (root / "cmd/extra/main.go").write_text("//go:build extra\n\npackage main\n\nfunc main() {}\n")
+    (root / "pyproject.toml").write_text(
+        '[tool.gomab.images.a]\nmain = "cmd/extra"\ngo.tags = ["extra"]\n'
+        '[tool.gomab.images.b]\nmain = "cmd/extra"\n'
+        '[tool.gomab.images.c]\nmain = "cmd/nix"\ngo.tags = ["extra"]\n'
+        "[tool.gomab.images.d]\n[tool.gomab.images.e]\n"
+    )
+    with pytest.raises(SettingsError) as caught:
+        facts(root)
+    assert [problem.partition(",")[0] for problem in caught.value.problems] == [
+        "pyproject.toml:5: images.b.main has 'cmd/extra'",
+        "pyproject.toml:7: images.c.main has 'cmd/nix'",
+        "pyproject.toml:9: images.d has no main",
+        "pyproject.toml:10: images.e has no main",
+    ]
+
+
+def test_one_main_package_in_two_spellings(module: ModuleFactory) -> None:
+    """Fine for two images, one too many in one."""
+    root = module("two-mains")
+    path = "example.com/pair/cmd/api"
+    images = {"a": {"main": "cmd/api"}, "b": {"main": path}}
+    assert folders(root, facts(root, {"images": images})) == {"a": ["cmd/api"], "b": ["cmd/api"]}
+    for table in ({"image": {"main": ["cmd/api", path]}}, {"images": {"a": {"main": ["cmd/api", path]}}}):
+        with pytest.raises(
+            SettingsError, match=rf"\.main has 'cmd/api' and '{path}', which are one main package; keep one"
+        ):
+            facts(root, table)
+
+
 def test_an_image_without_its_program(module: ModuleFactory) -> None:
     """A table whose name fits no main package says which there are."""
     with pytest.raises(SettingsError) as caught:
@@ -177,6 +211,19 @@ def test_an_old_go_is_an_error(module: ModuleFactory) -> None:
     """Before anything is listed or compiled."""
     with pytest.raises(ToolchainError, match=r"go\.mod asks for go 1\.99, but "):
         facts(module("too-new"))
+
+
+def test_folders_that_the_locale_cannot_spell(module: ModuleFactory, gomab: Script) -> None:
+    """Go answers in UTF-8, as the table is written, whatever encoding Python has for names of files."""
+    root = module("two-mains")
+    root = root.rename(root.with_name("\u00fc"))
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = gomab(root, "build", "--arch", "amd64", **ascii_only)
+    assert (ran.returncode, (root / "build/gomab/bin/linux_amd64/api").is_file()) == (0, True), ran.stderr
+    (root / "pyproject.toml").write_text('[tool.gomab.image]\nmain = "cmd/\u00fc"\n', encoding="utf-8")
+    ran = gomab(root, "build", **ascii_only)
+    assert ran.returncode == 2, ran.stderr
+    assert "pyproject.toml:2: image.main has 'cmd/\\xfc', which is not a main package: " in ran.stderr
 
 
 def test_a_workspace_above_the_module(module: ModuleFactory) -> None:

@@ -69,6 +69,15 @@ def test_document(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.err == ""
 
 
+def test_a_name_that_is_not_utf8_is_told(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """A message may hold the name of any file; the document shows it as the terminal does."""
+    error = SettingsError(f"no go.mod in {os.fsdecode(bytes([0x78, 0xFF]))}")
+    assert run_task(door, Task(failing(error)), {}, as_json=True).code == 2
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["error"] == "no go.mod in x\\udcff"
+    assert shown.err == "error: no go.mod in x\\udcff\n"
+
+
 def test_nothing_is_written_unasked(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     """A task that made no output folder leaves none for its result."""
     run_task(door, Task(failing(SettingsError("no"))), {})

@@ -25,6 +25,7 @@ from gomab_tasks.project import open_project
 from gomab_tasks.tasks.checkout import clean, doctor, plan
 from gomab_tasks.tasks.images import build, image, images
 from gomab_tasks.tasks.sizes import size
+from tests.conftest import Git
 
 Module = Callable[[str], Path]
 
@@ -148,6 +149,20 @@ def test_a_join_is_what_the_table_says(module: Module) -> None:
         'but the table says "1:1"; build it again: gomab image'
     )
     assert second.startswith("hello linux/arm64: was made with image.user unset")
+
+
+def test_a_join_is_of_one_version(module: Module, git: Git) -> None:
+    """What was edited between two platforms is told: the index would hold two programs."""
+    root = module("hello")
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "first")
+    image(open_project(root))
+    images(open_project(root), join=True)
+    (root / "main.go").write_text("package main\n\nfunc main() { println() }\n")
+    image(open_project(root), arch=("arm64",))
+    with pytest.raises(VerificationError, match="were built from different sources"):
+        images(open_project(root), join=True)
 
 
 def test_join_refuses_what_does_not_fit(module: Module) -> None:

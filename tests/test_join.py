@@ -27,6 +27,7 @@ from gomab_tasks.output.record import (
     write_record,
 )
 from gomab_tasks.platforms import Platform
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.images import images
 from tests.layers import write_layer
@@ -50,7 +51,12 @@ def project(tmp_path: Path) -> Project:
 def leave(project: Project) -> Leave:
     """Leave an image and its record for a platform, as a run does."""
 
-    def write(platform: Platform, shared: str = "shared", inputs: Mapping[str, str] = {}) -> ImageRecord:
+    def write(
+        platform: Platform,
+        shared: str = "shared",
+        inputs: Mapping[str, str] = {},
+        revision: str | None = None,
+    ) -> ImageRecord:
         layout = Layout(layout_folder(project.out, "api"))
         layers = [
             write_layer([Entry(path=path, kind="file", mode=0o644, source=content.encode())], layout)
@@ -60,7 +66,8 @@ def leave(project: Project) -> Leave:
         manifest = layout.put_blob(MANIFEST, manifest_bytes(config, [layer.descriptor for layer in layers]))
         verified = verify_image(layout, replace(manifest, platform=platform), platform)
         holds = ("root files", "programs")
-        record = ImageRecord.of("api", verified, holds=holds, inputs={"Go": "1.26", **inputs})
+        known = {"Go": "1.26", **inputs}
+        record = ImageRecord.of("api", verified, holds=holds, inputs=known, revision=revision)
         write_record(project.out, record)
         return record
 
@@ -122,6 +129,36 @@ def test_a_platform_that_arch_leaves_out(project: Project, leave: Leave) -> None
     assert refusal(project, ARM64) == (
         "api linux/amd64: was built, but --arch leaves it out (linux/arm64); name it there too or remove "
         "build/gomab/records/api/linux_amd64.json"
+    )
+
+
+def test_platforms_of_two_commits(project: Project, leave: Leave) -> None:
+    """Each would be another version of the program; what nobody knows is compared with nothing."""
+    leave(AMD64, revision="a" * 40)
+    leave(ARM64, revision="a" * 40 + "-dirty")
+    leave(RISCV)
+    assert refusal(project, AMD64, ARM64, RISCV) == (
+        f"api: linux/amd64 and linux/arm64 were built from different sources: {'a' * 12} in "
+        f"build/gomab/records/api/linux_amd64.json, {'a' * 12}-dirty in "
+        "build/gomab/records/api/linux_arm64.json; build both again from one commit: nox -s image"
+    )
+    leave(ARM64, revision="a" * 40)
+    joined(project, AMD64, ARM64, RISCV)
+
+
+def test_platforms_of_trees_with_changes(project: Project, leave: Leave) -> None:
+    """They may be of different ones, and a commit does not tell; a single run knows its own."""
+    events: list[Event] = []
+    project = replace(project, emit=events.append)
+    dirty = "a" * 40 + "-dirty"
+    made = [leave(platform, revision=dirty) for platform in (AMD64, ARM64)]
+    joined(project, AMD64, ARM64, made=made)
+    assert not [event for event in events if event.kind == "warned"]
+    joined(project, AMD64, ARM64)
+    (warning,) = [event.text for event in events if event.kind == "warned"]
+    assert warning == (
+        f"api: was built from {'a' * 12}-dirty, and which changes each platform has is not known; "
+        "to be sure, commit and build again"
     )
 
 

@@ -9,7 +9,7 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.module import MainPackage, Module
 from gomab_tasks.golang.toolchain import Toolchain
-from gomab_tasks.plan import Plan, make_plan, require_linux
+from gomab_tasks.plan import Plan, make_plan, require_linkable, require_linux
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
 from gomab_tasks.selection import select
@@ -147,12 +147,26 @@ def test_a_value_that_go_cannot_carry(planned: Planned) -> None:
 
 
 @pytest.mark.parametrize("platform", ["ios/arm64", "android/amd64"])
-def test_platforms_that_need_a_c_compiler(planned: Planned, platform: str) -> None:
-    """Refused before anything is compiled."""
+def test_platforms_that_need_a_c_compiler(tmp_path: Path, platform: str) -> None:
+    """Refused before anything is compiled, programs too."""
+    source, refused = tmp_path / "pyproject.toml", Platform.parse(platform)
+    require_linkable({"api": tuple(map(Platform.parse, ("windows/amd64", "android/arm64")))}, (), source)
     with pytest.raises(SettingsError, match=rf"^pyproject\.toml: platforms has {platform}: Go links it only"):
-        planned({"platforms": [platform, "linux/arm64"]}, {"api": (API,)})
+        require_linkable({"api": (refused,)}, (), source)
     with pytest.raises(SettingsError, match=rf"^--arch {platform}: Go links it only .*; leave it out$"):
-        planned({}, {"api": (API,)}, platform)
+        require_linkable({"api": (refused,)}, (refused,), source)
+
+
+def test_all_platforms_are_refused_at_once(tmp_path: Path) -> None:
+    """Whatever the reasons, and wherever they came from."""
+    ios, windows, darwin = map(Platform.parse, ("ios/arm64", "windows/amd64", "darwin/arm64"))
+    with pytest.raises(SettingsError) as caught:
+        require_linux({"api": (ios, windows, darwin)}, (darwin,), tmp_path / "pyproject.toml")
+    assert [problem.partition(", and")[0] for problem in caught.value.problems] == [
+        "--arch darwin/arm64: images are for linux",
+        "pyproject.toml: platforms has ios/arm64: Go links it only through a C compiler",
+        "pyproject.toml: platforms has windows/amd64: images are for linux",
+    ]
 
 
 def test_images_are_for_linux(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from gomab_tasks.oci.layout import Layout
 from gomab_tasks.plan_report import PlanResult
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.checkout import plan
-from gomab_tasks.tasks.images import images
+from gomab_tasks.tasks.images import build, image, images
 from tests.conftest import ModuleFactory
 from tests.layers import members_of
 
@@ -114,6 +114,32 @@ def test_images_without_the_platform_are_left_out(module: ModuleFactory) -> None
         ("linux/arm64", ("worker",)),
     ]
     assert [image.image for image in planned(root, table, arch=("arm64",)).images] == ["worker"]
+
+
+MIXED = ["windows/amd64", "linux/arm64", "android/arm64"]
+
+
+def test_programs_without_an_image_are_told(module: ModuleFactory) -> None:
+    """Platforms of other systems are for `build`; an image that has no other is none."""
+    table = {"platforms": MIXED, "images": {"api": {}, "worker": {"platforms": ["windows/amd64"]}}}
+    told = planned(module("two-mains"), table)
+    assert [(image.image, image.platforms) for image in told.images] == [("api", ("linux/arm64",))]
+    assert told.build_only == ("windows/amd64", "android/arm64")
+    assert "build only    windows/amd64, android/arm64: images are for linux" in told.text()
+    assert {build.platform for build in told.builds} == set(MIXED)
+
+
+def test_refused_platforms_are_refused_by_all(module: ModuleFactory) -> None:
+    """What Go cannot link is said by each task, with what else is wrong for that one."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(
+        '[tool.gomab]\nplatforms = ["ios/arm64", "windows/amd64", "linux/arm64"]\n'
+    )
+    for task, number in ((plan, 1), (build, 1), (image, 2), (images, 2)):
+        with pytest.raises(SettingsError) as caught:
+            task(open_project(root))
+        assert len(caught.value.problems) == number
+        assert caught.value.problems[0].startswith("pyproject.toml:2: platforms has ios/arm64: Go links it")
 
 
 def test_what_passes_through_is_told(root: Path) -> None:

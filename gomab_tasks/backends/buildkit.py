@@ -196,6 +196,7 @@ class _Job:
             _adopt(made, layout, found, contents, config.history),
             holds=tuple(holds),
             inputs={**inputs, "Go": go, "backend": "buildkit"},
+            revision=self.project.templates.commit(),
         )
 
     def _keep_programs(self, layer: Path, image: ImagePlan, platform: Platform) -> str:

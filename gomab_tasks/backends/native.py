@@ -195,6 +195,7 @@ class _Assembler:
             holds=(*(BASE for _ in below), *own),
             inputs={**inputs_of(image, self._plan, self._facts), **filled_inputs(contents)},
             base=base.origin if base else None,
+            revision=self._project.templates.commit(),
         )
 
     def _take_base(self, base: Base, layout: Layout) -> tuple[Layer, ...]:

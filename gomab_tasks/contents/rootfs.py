@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gomab_tasks.contents.sources import file_entries, folder_entries, unique
 from gomab_tasks.errors import VerificationError
@@ -14,7 +14,7 @@ from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
-from gomab_tasks.settings import SCRATCH, Image
+from gomab_tasks.settings import SCRATCH, FileEntry, Image
 from gomab_tasks.settings.problem import KeyPath, collecting, wrong
 from gomab_tasks.wheels import wheel_files, wheel_version
 
@@ -75,7 +75,7 @@ def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
             below = root_entries(settings, root)
         with part():
             files = file_entries(settings.files, root)
-    _check_files(complete(unique([*below, _PROGRAMS])), _whole(files))
+    _check_files(settings.files, complete(unique([*below, _PROGRAMS])), _whole(files))
     above = keep_folders(below, files)
     _check_programs(image, above)
     layers = {"root files": below, "files": above}
@@ -225,14 +225,14 @@ def _whole(entries: Iterable[Entry]) -> tuple[Entry, ...]:
         raise wrong(("image", "files"), f"cannot be a layer: {str(error).removeprefix('layer: ')}") from None
 
 
-def _check_files(below: Iterable[Entry], entries: Iterable[Entry]) -> None:
+def _check_files(files: Sequence[FileEntry], below: Iterable[Entry], entries: Iterable[Entry]) -> None:
     """Refuse a file in the place of a folder that the image has, and the other way round."""
     kinds = {entry.path: entry.kind for entry in below}
     for entry in entries:
         kind = kinds.get(entry.path, entry.kind)
         if (kind == "directory") != (entry.kind == "directory"):
             raise wrong(
-                ("image", "files"),
+                _key_of(files, entry.path),
                 f"puts a {entry.kind} at '/{entry.path}', which is a {kind} in every image; "
                 "choose another path in `to`",
             )
@@ -243,10 +243,17 @@ def _check_programs(image: ImagePlan, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if f"/{entry.path}" in programs:
             raise wrong(
-                ("image", "files"),
+                _key_of(image.group.image.files, entry.path),
                 f"puts a {entry.kind} at '/{entry.path}', where the program of that name lies; "
                 "choose another path",
             )
+
+
+def _key_of(files: Sequence[FileEntry], path: str) -> KeyPath:
+    """Name what puts something at a path: of several entries, the last."""
+    place = PurePosixPath(path)
+    numbers = [n for n, item in enumerate(files) if place.is_relative_to(item.target.strip("/"))]
+    return ("image", "files", *numbers[-1:])
 
 
 def _number(name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from gomab_tasks import files
@@ -31,8 +32,13 @@ RECORD_TYPE = "application/vnd.gomab.record.v1+json"
 
 
 def record_artifact(record: ImageRecord) -> Artifact:
-    """Wrap a record, to be attached to the manifest that it is about."""
-    return Artifact(RECORD_TYPE, record.descriptor, RECORD_TYPE, record_bytes(record))
+    """Wrap a record, to be attached to the manifest that it is about.
+
+    Without its commit: many may give one manifest, and which of their records a
+    registry lists last is not known.
+    """
+    content = record_bytes(replace(record, revision=None))
+    return Artifact(RECORD_TYPE, record.descriptor, RECORD_TYPE, content)
 
 
 def platform_reference(text: str) -> Reference:

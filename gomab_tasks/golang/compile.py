@@ -234,7 +234,7 @@ def _require_room(completed: Completed, build: Build, toolchain: Toolchain) -> N
     full = [line for line in completed.stderr.splitlines() if _NO_ROOM.search(line)]
     if full:
         raise StorageError(
-            f"go build: the disk is full, that of {build.output} or "
+            f"go build: the disk is full, that of {build.output.parent} or "
             f"of Go's cache {toolchain.env.get('GOCACHE', '')}; free some space and run it again\n{full[0]}"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from gomab_tasks import files
 from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolchainError
 from gomab_tasks.golang.failure import explain_download, is_download_failure
 from gomab_tasks.golang.toolchain import Toolchain, require_version
-from gomab_tasks.process import Processes
+from gomab_tasks.process import Completed, Processes
 
 SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 """Folders whose main packages are helpers, not services, unless the table names them."""
@@ -95,12 +96,12 @@ def program_name(import_path: str) -> str:
     return elements[-1]
 
 
-class NoMainsError(SettingsError):
-    """Report paths that name no main packages, each with the reason."""
+@dataclass(frozen=True, slots=True)
+class NamedMains:
+    """Hold what paths of the table name: main packages, and the reasons why others name none."""
 
-    def __init__(self, reasons: Mapping[str, str]) -> None:
-        self.reasons = reasons
-        super().__init__(f"'{path}' is not a main package: {reason}" for path, reason in reasons.items())
+    mains: Mapping[str, MainPackage]
+    refused: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,57 +134,60 @@ class PackageLister:
             raise self._without_mains(packages, skipped)
         return Mains(found, skipped)
 
-    def named(self, paths: Sequence[str]) -> dict[str, MainPackage]:
-        """Find exactly these main packages, given by folder (`cmd/api`) or import path.
+    def named(self, paths: Sequence[str]) -> NamedMains:
+        """Find exactly these main packages, given by folder (`cmd/api`) or import path."""
+        matched: dict[str, list[dict[str, Any]]] = {}
+        for package in self._list(list({self._pattern(path): None for path in paths})):
+            for pattern in package.get("Match", ()):
+                matched.setdefault(_local(pattern), []).append(package)
+        found = {path: matched.get(self._pattern(path), []) for path in paths}
+        reasons = {path: self._why_no_main(packages) for path, packages in found.items()}
+        mains = {path: _main(found[path][0]) for path, reason in reasons.items() if not reason}
+        return NamedMains(mains, {path: reason for path, reason in reasons.items() if reason})
 
-        Raises `NoMainsError` for those that are missing or no main packages, and
-        `SettingsError` for one that is named twice.
-        """
-        listed = self._list([self._pattern(path) for path in paths])
-        if len(listed) != len(paths):
-            raise SettingsError(
-                f"image.main: Go finds {len(listed)} packages by {', '.join(map(repr, paths))}; "
-                "name each main package once, by its folder"
-            )
-        reasons = {
-            path: reason
-            for path, package in zip(paths, listed, strict=True)
-            if (reason := self._why_no_main(package))
-        }
-        if reasons:
-            raise NoMainsError(reasons)
-        return dict(zip(paths, self._mains(listed), strict=True))
-
-    def _why_no_main(self, package: Mapping[str, Any]) -> str:
+    def _why_no_main(self, packages: Sequence[Mapping[str, Any]]) -> str:
         """Give the reason, empty for a main package."""
-        if not package.get("Error"):
-            return "" if package.get("Name") == "main" else f"it is package {package.get('Name')}"
+        if len(packages) != 1:
+            return f"Go finds {len(packages)} packages by it; name one by its folder"
+        (package,) = packages
+        error = str((package.get("Error") or {}).get("Err", "")).strip()
+        if package.get("Standard") or "is not in std" in error:
+            return self._without_folder()
         if _is_excluded(package):
             return _EXCLUDED
-        error = str(package["Error"].get("Err", "")).strip()
-        if "is not in std" not in error:
-            return error
-        try:  # Go takes what is no folder for a package of its own
-            mains = ", ".join(self._below(main.folder) or "." for main in self.find().found)
+        return error or ("" if package.get("Name") == "main" else f"it is package {package.get('Name')}")
+
+    def _without_folder(self) -> str:
+        """Go takes what is no folder for a package of its own."""
+        try:
+            mains = ", ".join(self._below(main.folder) for main in self.find().found)
         except GomabError:
             return "there is no such folder"
         return f"there is no such folder; main packages are in {mains}"
 
     def _list(self, patterns: Sequence[str]) -> list[dict[str, Any]]:
-        argv: list[str | Path] = [self.go, "list", "-e", "-find", "-json=ImportPath,Name,Dir,Error"]
+        argv: list[str | Path] = [self.go, "list", "-e", "-find", f"-json={_FIELDS}"]
         if self.tags:
             argv.append(f"-tags={','.join(self.tags)}")
         # Go leaves its own temporary folder behind when it is interrupted.
         with files.temporary_folder(Path(tempfile.gettempdir())) as temporary:
             env = {**dict(self.env), "GOTMPDIR": str(temporary)}
             completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=env)
-        if completed.code and is_download_failure(completed.stderr):
-            raise CompileError(explain_download(completed.stderr))
-        if broken := _BROKEN_FILE.search(completed.stderr):
-            raise SettingsError(f"{broken[1].strip()}; mend that line, as Go reads it")
-        if completed.code:
-            raise ToolchainError(f"go list failed in {self.module.folder.name}: {completed.stderr.strip()}")
+        self._require_answer(completed)
         return list(_json_documents(completed.stdout))
+
+    def _require_answer(self, completed: Completed) -> None:
+        """What is wrong in the project's own files is no fault of the toolchain."""
+        words = completed.stderr.strip()
+        if completed.code and is_download_failure(words):
+            raise CompileError(explain_download(words))
+        if broken := _BROKEN_FILE.search(words):
+            lines = broken[1].splitlines()
+            raise SettingsError(f"{line.strip()}; mend that line, as Go reads it" for line in lines)
+        if lost := _LOST_MEMBER.search(words):
+            raise SettingsError(f"go.work: {lost[0]}; mend its use line")
+        if completed.code:
+            raise ToolchainError(f"go list failed in {self.module.folder.name}: {words}")
 
     def _candidates(self) -> Iterator[tuple[Path, Path]]:
         for member in self.module.members:
@@ -191,13 +195,15 @@ class PackageLister:
                 yield member, folder
 
     def _pattern(self, path: str) -> str:
-        """Spell a folder as `./cmd/api`; anything else is taken as an import path."""
-        return self._relative(self.module.folder / path) if (self.module.folder / path).is_dir() else path
+        """Spell a folder as `./cmd/api`; anything else is an import path, as Go repeats it in `Match`."""
+        path = _local(path)
+        folder = self.module.folder / path
+        return self._relative(folder) if folder.is_dir() else posixpath.normpath(path)
 
     def _relative(self, folder: Path) -> str:
-        """Spell a folder as go does on its command line: `./cmd/api`, `../lib`."""
+        """Spell a folder as go does on its command line: `.`, `./cmd/api`, `../lib`."""
         relative = self._below(folder)
-        return relative if relative.startswith("..") else f"./{relative}"
+        return relative if relative == "." or relative.startswith("..") else f"./{relative}"
 
     def _below(self, folder: Path) -> str:
         return os.path.relpath(folder, self.module.folder)
@@ -205,12 +211,13 @@ class PackageLister:
     def _mains(self, packages: Iterable[dict[str, Any]]) -> Iterator[MainPackage]:
         for package in packages:
             if package.get("Name") == "main" and package.get("Dir") and not _is_excluded(package):
-                import_path = package["ImportPath"]
-                yield MainPackage(import_path, program_name(import_path), Path(package["Dir"]))
+                yield _main(package)
 
     def _without_mains(self, likely: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> SettingsError:
         hints = [
-            f"{self._below(Path(package['Dir']))}: {_EXCLUDED}" for package in likely if _is_excluded(package)
+            f"{self._below(Path(_local(package['Dir'])))}: {_EXCLUDED}"
+            for package in likely
+            if _is_excluded(package)
         ]
         if skipped:
             hints.append(f"skipped: {', '.join(skipped)}")
@@ -295,8 +302,20 @@ def _uses(text: str) -> list[str]:
     return [line.strip('"`') for line in lines if line]
 
 
-_BROKEN_FILE = re.compile(r"errors parsing \S*go\.(?:mod|work):\s*(.+)")
+_FIELDS = "ImportPath,Name,Dir,Error,Match,Standard"
+_BROKEN_FILE = re.compile(r"errors parsing .*go\.(?:mod|work):\s*((?s:.+))")
+_LOST_MEMBER = re.compile(r"cannot load module .* listed in go\.work file: .*")
 _EXCLUDED = "all its Go files need cgo, other build tags or another platform"
+
+
+def _main(package: Mapping[str, Any]) -> MainPackage:
+    import_path = package["ImportPath"]
+    return MainPackage(import_path, program_name(import_path), Path(_local(package["Dir"])))
+
+
+def _local(text: str) -> str:
+    """Spell names of files as Python does in this locale; Go and TOML have them in UTF-8."""
+    return os.fsdecode(text.encode(errors="surrogateescape"))
 
 
 def _is_excluded(package: Mapping[str, Any]) -> bool:

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import sysconfig
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gomab_tasks import files
 from gomab_tasks.errors import ToolchainError
 from gomab_tasks.process import Processes
 
@@ -67,7 +69,10 @@ def read_toolchain(processes: Processes, folder: Path, go: Path | None = None) -
     Raises `ToolchainError` with Go's own words where it refuses.
     """
     go = go or find_go(processes.environment)
-    completed = processes.run([go, "env", "-json"], cwd=folder)
+    # Go leaves its own temporary folder behind when it is interrupted.
+    with files.temporary_folder(Path(tempfile.gettempdir())) as temporary:
+        own = {"GOTMPDIR": str(temporary)}
+        completed = processes.run([go, "env", "-json"], cwd=folder, env=own)
     if completed.code:
         words = completed.stderr.strip() or f"exit code {completed.code}, without a word"
         raise ToolchainError(_explain(go, words))

@@ -13,10 +13,9 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.output.built import Built
 from gomab_tasks.output.notes import read_note, write_note
+from gomab_tasks.output.record import short_revision
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
-
-_SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +60,9 @@ def require_checked(project: Project, built: Built, revision: str | None) -> Non
         )
     if revision and checked.revision and revision != checked.revision:
         raise VerificationError(
-            f"{built.name}: was built from {_short(checked.revision)}, but its names take "
-            f"{_short(revision)} from git; build it again: {again}"
+            f"{built.name}: was built from {short_revision(checked.revision)}, but its names take "
+            f"{short_revision(revision)} from git; build it again: {again}"
         )
-
-
-def _short(revision: str) -> str:
-    commit, dash, dirty = revision.partition("-")
-    return f"{commit[:_SHORT]}{dash}{dirty}"
 
 
 def _note(project: Project, image: str) -> Path:

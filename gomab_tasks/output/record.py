@@ -28,6 +28,7 @@ BASE, PROGRAMS = "base", "programs"
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 
+_SHORT = 12
 _Digest = Annotated[str, msgspec.Meta(pattern=rf"^{DIGEST}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -86,6 +87,7 @@ class ImageRecord:
         manifest, manifest_size: the manifest's digest, and its size.
         inputs: all that decided the bytes besides the sources, by name; equal
             for all platforms of one index.
+        revision: the commit that it was built from, with `-dirty` where files had changed; none outside git.
     """
 
     format: int = FORMAT
@@ -97,6 +99,7 @@ class ImageRecord:
     layers: tuple[LayerRecord, ...]
     inputs: Mapping[str, str]
     base: BaseRecord | None = None
+    revision: str | None = None
 
     @classmethod
     def of(
@@ -107,6 +110,7 @@ class ImageRecord:
         holds: tuple[str, ...],
         inputs: Mapping[str, str],
         base: BaseRecord | None = None,
+        revision: str | None = None,
     ) -> ImageRecord:
         """Record what was read back; `holds` says what each layer is for."""
         return cls(
@@ -118,6 +122,7 @@ class ImageRecord:
             layers=tuple(_layer_record(*pair) for pair in zip(holds, verified.layers, strict=True)),
             inputs=inputs,
             base=base,
+            revision=revision,
         )
 
     @property
@@ -146,6 +151,12 @@ def _layer_record(holds: str, layer: Layer) -> LayerRecord:
         size=layer.descriptor.size,
         unpacked_size=layer.unpacked_size,
     )
+
+
+def short_revision(revision: str) -> str:
+    """Shorten a commit for people; `-dirty` stays."""
+    commit, dash, dirty = revision.partition("-")
+    return f"{commit[:_SHORT]}{dash}{dirty}"
 
 
 def layout_folder(out: Path, image: str) -> Path:

@@ -50,10 +50,12 @@ def _engine(project: "Project") -> "Iterator[Finding]":
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
     """Show everything that would happen, without compiling."""
     from gomab_tasks.contents.ignored import warn_ignored
+    from gomab_tasks.plan import require_linkable
     from gomab_tasks.plan_report import report_plan
     from gomab_tasks.tasks.planning import plan_project
 
     facts, planned = plan_project(project, arch)
+    require_linkable(planned.wanted, planned.added, project.settings.source)
     warn_ignored(project, planned)
     return report_plan(project, facts, planned)
 

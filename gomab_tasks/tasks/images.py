@@ -33,10 +33,12 @@ def build(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "BuildResul
     """
     from gomab_tasks.builds import run_builds
     from gomab_tasks.modules import download_modules
+    from gomab_tasks.plan import require_linkable
     from gomab_tasks.results import BuildResult, Program
     from gomab_tasks.tasks.planning import plan_project
 
     facts, plan = plan_project(project, arch)
+    require_linkable(plan.wanted, plan.added, project.settings.source)
     download_modules(project, facts)
     run_builds(project, facts, plan, jobs, lambda _: None)
     programs = [

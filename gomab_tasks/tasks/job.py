@@ -28,8 +28,7 @@ def load_backend(project: Project) -> Backend:
 
 def make_images(project: Project, facts: Facts, plan: Plan, jobs: int) -> tuple[ImageRecord, ...]:
     """Download, compile and assemble; leave a record for each image and platform."""
-    wanted = {image.name: image.platforms for image in plan.images}
-    require_linux(wanted, plan.added, project.settings.source)
+    require_linux(plan.wanted, plan.added, project.settings.source)
     warn_ignored(project, plan)
     project.prepare_output()
     return tuple(load_backend(project).make(project, facts, plan, jobs))

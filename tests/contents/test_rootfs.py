@@ -234,22 +234,48 @@ def test_zones_of_ones_own(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "text"),
+    ("files", "key", "text"),
     [
-        ([("go.mod", "/etc")], "puts a file at '/etc', which is a directory in every image"),
-        ([("go.mod", "/app")], "puts a file at '/app', which is a directory in every image"),
-        ([("data", "/etc/passwd")], "puts a directory at '/etc/passwd', which is a file in every image"),
-        ([("go.mod", "/a"), ("go.mod", "/a/b")], "cannot be a layer: 'a' is a file, but 'a/b' lies in it"),
+        (
+            [("go.mod", "/x"), ("go.mod", "/etc")],
+            (1,),
+            "puts a file at '/etc', which is a directory in every",
+        ),
+        (
+            [("go.mod", "/app"), ("go.mod", "/x")],
+            (0,),
+            "puts a file at '/app', which is a directory in every",
+        ),
+        (
+            [("data", "/etc/passwd")],
+            (0,),
+            "puts a directory at '/etc/passwd', which is a file in every image",
+        ),
+        (
+            [("data", "/"), ("go.mod", "/x")],
+            (0,),
+            "puts a file at '/etc', which is a directory in every image",
+        ),
+        ([("data", "/app"), ("go.mod", "/app/api")], (1,), "puts a file at '/app/api', where the program of"),
+        (
+            [("go.mod", "/a"), ("go.mod", "/a/b")],
+            (),
+            "cannot be a layer: 'a' is a file, but 'a/b' lies in it",
+        ),
     ],
 )
-def test_files_in_the_place_of_others(root: Path, files: list[tuple[str, str]], text: str) -> None:
+def test_files_in_the_place_of_others(
+    root: Path, files: list[tuple[str, str]], key: tuple[int, ...], text: str
+) -> None:
     """They are wrong values of the table, told before anything is compiled."""
     (root / "go.mod").touch()
+    if ("data", "/") in files:
+        (root / "data" / "etc").touch()
     entries = tuple(FileEntry(source=source, target=target) for source, target in files)
     with pytest.raises(WrongValueError) as caught:
         shared_layers(plan_of(Image(ca_certificates=False, files=entries), "api"), root)
     (problem,) = caught.value.keyed
-    assert problem.path == ("image", "files")
+    assert problem.path == ("image", "files", *key)
     assert problem.text.startswith(text)
 
 

@@ -58,7 +58,7 @@ def compiled(processes: Processes, tmp_path: Path) -> Compile:
         found = read_toolchain(processes, folder)
         env = tuple((platform.go_env() | {"CGO_ENABLED": "0"}).items())
         lister = PackageLister(processes, found.go, read_module(folder), flags.tags, env)
-        mains = tuple(lister.named(paths or ["."]).values())
+        mains = tuple(lister.named(paths or ["."]).mains.values())
         planned = Build(platform, mains, flags, tmp_path / "out" / "bin" / platform.slug)
         site = Site(processes, found, folder, Share(1, 2 * GIB))
         go_build(site, planned, tmp_path / "out" / "log.txt", lambda _: None)

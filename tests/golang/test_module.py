@@ -224,24 +224,24 @@ def test_a_main_that_needs_cgo(module: ModuleFactory, lister: ListerFactory) -> 
     lists = lister(module("cgo-only"))
     with pytest.raises(SettingsError, match=r"no main package in .* \(\.: all its Go files need cgo"):
         lists.find()
-    with pytest.raises(SettingsError, match=r"'\.' is not a main package: all its Go files need cgo"):
-        lists.named(["."])
+    assert lists.named(["."]).refused["."].startswith("all its Go files need cgo")
 
 
 def test_named_packages(module: ModuleFactory, lister: ListerFactory) -> None:
     """Folders and import paths name packages, in any order; helpers too, when they are named."""
     folder = module("deep-mains")
-    named = lister(folder).named(["tools/gen", "services/b", "example.com/deep/services/a"])
+    named = lister(folder).named(["tools/gen", "services/b", "example.com/deep/services/a"]).mains
     assert [main.name for main in named.values()] == ["gen", "b", "a"]
     assert named["services/b"].folder == folder / "services" / "b"
 
 
 def test_one_package_named_twice(module: ModuleFactory, lister: ListerFactory) -> None:
-    """A folder and the import path of the same package are refused together."""
-    with pytest.raises(
-        SettingsError, match=r"Go finds 1 packages by 'cmd/api', 'example.com/pair/cmd/api'; "
-    ):
-        lister(module("two-mains")).named(["cmd/api", "example.com/pair/cmd/api"])
+    """A folder and the import path of the same package are the same main package."""
+    named = lister(module("two-mains")).named(
+        ["cmd/api", "example.com/pair/cmd/api", "example.com/pair/cmd/api/"]
+    )
+    assert {main.name for main in named.mains.values()} == {"api"}
+    assert (len(named.mains), named.refused) == (3, {})
 
 
 @pytest.mark.parametrize(
@@ -249,22 +249,48 @@ def test_one_package_named_twice(module: ModuleFactory, lister: ListerFactory) -
     [
         ("internal/greeting", "it is package greeting"),
         ("cmd/nothing", "there is no such folder; main packages are in cmd/api, cmd/worker"),
-        ("cmd", "no Go files in"),
+        ("cmd/vet", "there is no such folder; main packages are in cmd/api, cmd/worker"),
+        ("fmt", "there is no such folder; main packages are in cmd/api, cmd/worker"),
+        ("example.com/pair/cmd/nothing", "no required module provides package example.com/pair/cmd/nothing"),
+        (".", "no Go files in"),
+        ("cmd/", "no Go files in"),
+        ("all", "Go finds "),
     ],
 )
 def test_named_packages_that_are_none(
     module: ModuleFactory, lister: ListerFactory, path: str, reason: str
 ) -> None:
-    """A library, a missing and an empty folder are refused by name, with Go's reason."""
-    with pytest.raises(SettingsError, match=rf"^'{path}' is not a main package: {reason}"):
-        lister(module("two-mains")).named(["cmd/api", path])
+    """A library, a missing and an empty folder, and Go's own packages are refused, the others found."""
+    named = lister(module("two-mains")).named(["cmd/api", path])
+    assert list(named.mains) == ["cmd/api"]
+    assert named.refused[path].startswith(reason)
 
 
 def test_a_damaged_go_mod(module: ModuleFactory, lister: ListerFactory) -> None:
-    """Go's own words are passed on; it is the project's fault, not the toolchain's."""
-    folder = write(module("hello"), {"go.mod": "module example.com/hello\n\nrequire nonsense\n"})
-    with pytest.raises(SettingsError, match=r"^go\.mod:3: .*; mend that line, as Go reads it$"):
+    """Go's own words are passed on, each line; it is the project's fault, not the toolchain's."""
+    folder = write(module("hello"), {"go.mod": "module example.com/hello\n\nrequire nonsense\nfoo\n"})
+    with pytest.raises(SettingsError) as caught:
         lister(folder).find()
+    first, second = caught.value.problems
+    assert first.startswith("go.mod:3: ")
+    assert second == "go.mod:4: unknown directive: foo; mend that line, as Go reads it"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "problem"),
+    [
+        ("go.work", "go 1.21\nuze ./app\n", r"go\.work:2: unknown directive: uze; mend that line"),
+        ("app/go.mod", "modul x\n", r"app/go\.mod:1: unknown directive: modul; mend that line"),
+        ("go.work", "go 1.21\nuse ./app\nuse ./gone\n", r"go\.work: cannot load module gone .*; mend"),
+    ],
+)
+def test_a_damaged_workspace(
+    module: ModuleFactory, lister: ListerFactory, file: str, text: str, problem: str
+) -> None:
+    """The project's fault, too, whichever of its files it is in."""
+    folder = write(module("workspace"), {file: text})
+    with pytest.raises(SettingsError, match=f"^{problem}"):
+        lister(folder).named(["app"])
 
 
 def test_packages_that_must_be_downloaded(
