@@ -85,19 +85,17 @@ def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) ->
 def _compile(project: Project, site: Site, build: Build) -> None:
     notes = {build.program(main): _note(project, build, main) for main in build.mains}
     with files.storage_errors(project.out):
-        for program, note in notes.items():
-            # Go believes the build ID of a program that it finds, whatever became of the rest.
-            if program.exists() and read_note(note, Linked) != Linked.of(program):
-                program.unlink()
-    before = _inodes(build)
+        before = {program: _trusted(program, note) for program, note in notes.items()}
     with step(project.emit, "compile", build.subject, build.platform) as running:
         go_build(site, build, _log(project, build), running.progress)
         for main in build.mains:
             verify_binary(build.program(main), main.name, build.platform)
+        after = {program: Linked.of(program) for program in notes}
         for program, note in notes.items():
-            write_note(note, Linked.of(program))
-        total = sum(program.stat().st_size for program in notes)
-        running.result = "unchanged" if _inodes(build) == before else mebibytes(total)
+            write_note(note, after[program])
+        # Go touches a program that is up to date, and replaces any other.
+        is_same = all(was and was.inode == after[program].inode for program, was in before.items())
+        running.result = "unchanged" if is_same else mebibytes(sum(one.size for one in after.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,20 @@ class Linked:
         return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+def _trusted(program: Path, note: Path) -> Linked | None:
+    """Give what is known of a program; one that is not as it was linked is removed.
+
+    Go believes the build ID of a program that it finds, whatever became of the rest.
+    """
+    if not program.exists():
+        return None
+    linked = Linked.of(program)
+    if read_note(note, Linked) == linked:
+        return linked
+    program.unlink()
+    return None
+
+
 def _note(project: Project, build: Build, main: MainPackage) -> Path:
     return project.out / "linked" / build.output.name / f"{main.name}.json"
 
@@ -123,12 +135,6 @@ def _log(project: Project, build: Build) -> Path:
     """Name a log after programs and platform: `api-worker-linux-arm64.txt`."""
     programs = "-".join(main.name for main in build.mains)
     return project.out / "logs" / f"{programs[:100]}-{build.output.name.replace('_', '-')}.txt"
-
-
-def _inodes(build: Build) -> list[int | None]:
-    """Note which files the programs are: Go touches one that is up to date, and replaces any other."""
-    paths = [build.program(main) for main in build.mains]
-    return [path.stat().st_ino if path.exists() else None for path in paths]
 
 
 def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[Exception | None]) -> None:

@@ -257,19 +257,17 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
     _require_idle(out)
     size = 0
     with storage_errors(out):
-        foreign = tuple(sorted(path.name for path in out.iterdir() if not _is_known(path)))
+        paths = [path for path in out.iterdir() if path.name not in _OUTPUT_FILES]
+        ours = [path for path in paths if path.name in OUTPUT_NAMES or path.name.startswith(TEMPORARY)]
+        foreign = tuple(sorted(path.name for path in paths if path not in ours))
         # The marker goes last: an interrupted removal can be repeated. It stays with what is foreign.
-        ours = [path for path in out.iterdir() if _is_known(path) and path.name not in _OUTPUT_FILES]
-        for path in [*ours, *(out / name for name in reversed(_OUTPUT_FILES) if not foreign)]:
+        marks = [] if foreign else [out / name for name in reversed(_OUTPUT_FILES)]
+        for path in [*ours, *marks]:
             size += sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if not inner.is_dir())
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
         if not foreign:
             out.rmdir()
     return size, foreign
-
-
-def _is_known(path: Path) -> bool:
-    return path.name in OUTPUT_NAMES or path.name in _OUTPUT_FILES or path.name.startswith(TEMPORARY)
 
 
 def remove_empty(folder: Path, root: Path) -> None:

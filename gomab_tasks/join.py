@@ -24,12 +24,12 @@ from gomab_tasks.output.record import (
     layout_folder,
     layout_folders,
     record_folder,
-    short_revision,
 )
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.settings import has_table
+from gomab_tasks.templates import short_revision
 
 _MOST = 5
 

@@ -73,7 +73,7 @@ class Templates:
         return self._revision + self._dirty
 
     def _git_short(self) -> str:
-        return self._revision[:_SHORT] + self._dirty
+        return short_revision(self._git_sha())
 
     def _git_tag(self) -> str:
         tag = self._describe("--exact-match")
@@ -125,6 +125,12 @@ class Templates:
         if completed.code:
             raise ToolError(explain_git(completed.stderr.strip()))
         return completed.stdout.strip()
+
+
+def short_revision(revision: str) -> str:
+    """Shorten a commit for people; `-dirty` stays."""
+    commit, dash, dirty = revision.partition("-")
+    return f"{commit[:_SHORT]}{dash}{dirty}"
 
 
 def explain_git(words: str) -> str:

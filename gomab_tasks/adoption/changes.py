@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from gomab_tasks.adoption.taskfiles import (
 )
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import read_facts
+from gomab_tasks.progress.text import wrapped
 from gomab_tasks.project import Project
 from gomab_tasks.settings import FILE
 from gomab_tasks.settings.problem import WrongValueError
@@ -134,9 +134,7 @@ def write_adoption(adoption: Adoption) -> None:
 def _wrapped(remark: str, columns: int) -> str:
     # The last column stays free: some terminals wrap there.
     width = max(columns - 1, _LEAST_COLUMNS)
-    return textwrap.fill(
-        remark, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
-    )
+    return "\n".join(wrapped(remark, width, hang=4))
 
 
 def _has_table(root: Path) -> bool:

@@ -74,9 +74,9 @@ def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRe
     repository = reference.repository
     listed = list_referrers(client, repository, reference.digest)
     digests = [entry.digest for entry in listed if entry.artifact_type == RECORD_TYPE]
-    if not digests and client.find_digest(repository, reference.digest) is None:
-        raise RegistryError(f"{reference}: is not there; give it as push printed it")
     if not digests:
+        if client.find_digest(repository, reference.digest) is None:
+            raise RegistryError(f"{reference}: is not there; give it as push printed it")
         raise RegistryError(
             f"{reference}: has no record of gomab attached; push that platform with `push --arch`, "
             "or copy the output folder of the run that built it"

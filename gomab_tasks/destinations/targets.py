@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,17 +70,14 @@ def remember(project: Project, image: str, repository: Repository, digest: str) 
     """Note what was sent where, for `has_gone`, and so that another repository can mount its blobs."""
     before = _remembered(project, image)
     before.pop(str(repository), None)
-    last = [(str(repository), digest), *before.items()]
-    kept = {
-        place: digest
-        for number, (place, digest) in enumerate(last)
-        if sum(_registry(other) == _registry(place) for other, _ in last[:number]) < _REMEMBERED
-    }
+    kept: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for place, sent in [(str(repository), digest), *before.items()]:
+        registry = parse_repository(place).registry
+        counts[registry] += 1
+        if counts[registry] <= _REMEMBERED:
+            kept[place] = sent
     write_note(_memory(project, image), kept)
-
-
-def _registry(place: str) -> str:
-    return parse_repository(place).registry
 
 
 def has_gone(project: Project, image: str, repository: Repository, digest: str) -> bool:

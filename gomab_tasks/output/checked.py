@@ -13,9 +13,9 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.output.built import Built
 from gomab_tasks.output.notes import read_note, write_note
-from gomab_tasks.output.record import short_revision
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
+from gomab_tasks.templates import short_revision
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ BASE, PROGRAMS = "base", "programs"
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 
-_SHORT = 12
 _Digest = Annotated[str, msgspec.Meta(pattern=rf"^{DIGEST}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -151,12 +150,6 @@ def _layer_record(holds: str, layer: Layer) -> LayerRecord:
         size=layer.descriptor.size,
         unpacked_size=layer.unpacked_size,
     )
-
-
-def short_revision(revision: str) -> str:
-    """Shorten a commit for people; `-dirty` stays."""
-    commit, dash, dirty = revision.partition("-")
-    return f"{commit[:_SHORT]}{dash}{dirty}"
 
 
 def layout_folder(out: Path, image: str) -> Path:

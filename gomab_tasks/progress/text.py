@@ -86,19 +86,20 @@ def shorten(text: str, width: int, ellipsis: str) -> str:
     return text.rstrip() + ellipsis if text else ""
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int, hang: int = 2) -> list[str]:
     """Break a line between words, never within one: digests, paths and commands' words stay whole.
 
-    What goes on is indented a little further. A word wider than `width` has a line of its own.
+    What goes on is indented by `hang` columns more. A word wider than `width` has a line of its own.
     """
     indent = " " * (len(text) - len(text.lstrip()))
+    further = indent + " " * hang
     lines: list[str] = []
     line = ""
     for word in text.strip().split(" "):
-        longer = f"{line} {word}" if line else f"{indent}{'  ' if lines else ''}{word}"
+        longer = f"{line} {word}" if line else f"{indent}{word}"
         if line and columns(longer) > width:
             lines.append(line)
-            longer = f"{indent}  {word}"
+            longer = f"{further}{word}"
         line = longer
     return [*lines, line]
 

@@ -167,14 +167,27 @@ def test_an_entry_that_cannot_be_read_is_told(locked: State, pushed: Push, login
         pushed()
 
 
-@pytest.mark.parametrize("realm", ["http://auth.example.com/token", "ftp://localhost/"])
+_OPEN = "as its token server, which is not encrypted"
+_NOWHERE = "asks for a token, but names no address to get one from"
+
+
+@pytest.mark.parametrize(
+    ("realm", "message"),
+    [
+        ("http://auth.example.com/token", _OPEN),
+        ("ftp://localhost/", _OPEN),
+        ("", _NOWHERE),
+        ("https://u:p@h/", _NOWHERE),
+        ("token", _NOWHERE),
+    ],
+)
 def test_credentials_go_to_no_open_token_server(
-    locked: State, pushed: Push, login: Login, realm: str
+    locked: State, pushed: Push, login: Login, realm: str, message: str
 ) -> None:
-    """A token server is spoken to over https, or on this machine."""
+    """A token server is spoken to over https, or on this machine; one without an address is none."""
     login(locked.address)
     locked.fail("HEAD", answering(401, WWW_Authenticate=f'Bearer realm="{realm}",service="x"'), times=100)
-    with pytest.raises(RegistryError, match="as its token server, which is not encrypted"):
+    with pytest.raises(RegistryError, match=message):
         pushed()
 
 
@@ -217,14 +230,3 @@ def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenCli
             assert client.find_digest(repository, "v1") is None
             assert client.has_blob(repository, "sha256:" + "0" * 64) is False
         assert foreign.authorizations == [("/v2/a/blobs/b", "")]
-
-
-@pytest.mark.parametrize("realm", ["", "https://u:p@h/", "token"])
-def test_a_token_server_without_an_address_is_told(
-    locked: State, pushed: Push, login: Login, realm: str
-) -> None:
-    """It is no question of encryption."""
-    login(locked.address)
-    locked.fail("HEAD", answering(401, WWW_Authenticate=f'Bearer realm="{realm}",service="x"'), times=100)
-    with pytest.raises(RegistryError, match="asks for a token, but names no address to get one from"):
-        pushed()
