@@ -13,6 +13,7 @@ from gomab_tasks.contents import rootfs
 from gomab_tasks.contents.sources import file_entries
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, arguments
+from gomab_tasks.grammar import split_reference
 from gomab_tasks.oci.tar import Entry, complete
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.project import Project
@@ -38,12 +39,14 @@ class PlannedImage:
     """Hold one image.
 
     Attributes:
+        unpinned: the base has no digest, and may mean another image tomorrow.
         partial: the table lists other platforms.
         user, workdir, files: what the table says; what a base adds is known only once it is fetched.
     """
 
     image: str
     base: str
+    unpinned: bool
     platforms: tuple[str, ...]
     partial: bool
     programs: tuple[str, ...]
@@ -131,6 +134,7 @@ def _image(project: Project, image: ImagePlan) -> PlannedImage:
         partial=image.platforms != image.table,
         programs=tuple(main.import_path for main in image.mains),
         base=settings.base,
+        unpinned=not on_scratch and split_reference(settings.base)[2] is None,
         user=str(rootfs.user_of(settings)) if on_scratch else settings.user or _OF_BASE,
         workdir=rootfs.workdir_of(settings) if on_scratch else settings.workdir or _OF_BASE,
         entrypoint=rootfs.entrypoint_of(image),
@@ -185,7 +189,7 @@ def _images(plan: PlanResult) -> str:
         [
             image.image,
             ", ".join(image.platforms) + (" (partial)" if image.partial else ""),
-            image.base,
+            image.base + (" (unpinned)" if image.unpinned else ""),
             image.user,
             " ".join(image.entrypoint),
             budget(image.unpacked_budget),

@@ -104,6 +104,19 @@ def test_partial_images(root: Path) -> None:
     assert not planned(root).images[0].partial
 
 
+def test_bases_that_may_change_are_told(root: Path) -> None:
+    """A tag may mean another image tomorrow; a digest and scratch may not."""
+    digest = f"sha256:{'0' * 64}"
+    for base, is_unpinned in (
+        ("r.example/a:1", True),
+        (f"r.example/a:1@{digest}", False),
+        ("scratch", False),
+    ):
+        told = planned(root, {"image": {"base": base}})
+        assert told.images[0].unpinned is is_unpinned
+        assert (f"{base} (unpinned)" in told.text()) is is_unpinned
+
+
 def test_images_without_the_platform_are_left_out(module: ModuleFactory) -> None:
     """And so are their builds; equal flags share one."""
     table = {"images": {"api": {"platforms": ["linux/amd64"]}, "worker": {}}}

@@ -69,11 +69,12 @@ def owner_of(image: Image, base: Base) -> User:
     accounts = Accounts.read(base.tree.passwd, base.tree.group)
     text = image.user or _text(base.config.execution, "User") or "0"
     name, _, group = text.partition(":")
-    verb = "names" if image.user else "is unset, and the base names"
+    # Where the table leaves it to the base, only the base's key has a line.
+    key = ("image", "user" if image.user else "base")
     if not name.isdecimal() and name not in accounts.users:
-        raise wrong(("image", "user"), f"{verb} {_unknown('user', name, accounts.users, base)}")
+        raise wrong(key, _unknown("user", name, accounts.users, base))
     if group and not group.isdecimal() and group not in accounts.groups:
-        raise wrong(("image", "user"), f"{verb} {_unknown('group', group, accounts.groups, base)}")
+        raise wrong(key, _unknown("group", group, accounts.groups, base))
     uid = int(name) if name.isdecimal() else accounts.users[name].uid
     if group:
         return User(uid, int(group) if group.isdecimal() else accounts.groups[group])
@@ -91,7 +92,10 @@ def _user(image: Image, base: Base) -> str:
 
 def _unknown(kind: str, name: str, known: Iterable[str], base: Base) -> str:
     names = ", ".join(sorted(known)) or "none"
-    return f"the {kind} '{name}', but {base.origin.name} knows only {names}; write numbers: '1000:1000'"
+    return (
+        f"names the {kind} '{name}', but {base.origin.name} knows only {names}; "
+        "set image.user to numbers: '1000:1000'"
+    )
 
 
 def _merge(below: Iterable[str], above: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Kept are the blobs as the registry has them, and what unpacking them told, so
 that a further run neither downloads nor decompresses. A base that is pinned by
-its digest then needs no network.
+its digest then needs no network, until OUT is removed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gomab_tasks.output.record import BaseRecord, bases_folder
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform, best_match
-from gomab_tasks.progress.events import Step, step
+from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.failure import TransientError
 from gomab_tasks.registry.meter import Meter
@@ -48,24 +48,21 @@ def read_bases(project: Project, images: Sequence[ImagePlan]) -> dict[tuple[str,
     for what cannot be a base.
     """
     wanted = _wanted(images)
-    with Registries(project) as registries:
-        store = _Store(project, registries)
+    subject = next(iter(wanted)) if len(wanted) == 1 else f"{len(wanted)} bases"
+    # The step starts first: a registry that does not answer is waited for from here on.
+    with Registries(project) as registries, step(project.emit, "pull", subject) as running:
+        store = _Store(project, registries, Meter(running))
         found = {text: store.resolve(text) for text in wanted}
-        problems = [
-            problem
-            for image in images
-            if image.group.image.base in found
-            for problem in _lacking(found[image.group.image.base], image, project.settings.source)
-        ]
-        if problems:
-            raise SettingsError(dict.fromkeys(problems))
+        _require_platforms(found, images, project.settings.source)
         for one in found.values():
             _tell_unpinned(project, one)
-        return {
+        bases = {
             (text, platform): base
             for text, one in found.items()
             for platform, base in store.fetch(one, wanted[text]).items()
         }
+        running.result = store.received
+    return bases
 
 
 def _wanted(images: Iterable[ImagePlan]) -> dict[str, list[Platform]]:
@@ -96,6 +93,17 @@ class _Found:
         return str(Reference(reference.repository, reference.tag) if reference.tag else reference)
 
 
+def _require_platforms(found: Mapping[str, _Found], images: Iterable[ImagePlan], source: Path) -> None:
+    problems = [
+        problem
+        for image in images
+        if image.group.image.base in found
+        for problem in _lacking(found[image.group.image.base], image, source)
+    ]
+    if problems:
+        raise SettingsError(dict.fromkeys(problems))
+
+
 def _lacking(found: _Found, image: ImagePlan, source: Path) -> Iterator[str]:
     missing = [str(p) for p in image.platforms if best_match(p, found.manifests) is None]
     if missing:
@@ -119,9 +127,10 @@ def _tell_unpinned(project: Project, found: _Found) -> None:
 class _Store:
     """Keep blobs of bases, and fetch those that are missing or damaged."""
 
-    def __init__(self, project: Project, registries: Registries) -> None:
+    def __init__(self, project: Project, registries: Registries, meter: Meter) -> None:
         self._project = project
         self._registries = registries
+        self._meter = meter
         self._layout = Layout(bases_folder(project.out))
         self._digests = self._layout.folder / "digests.json"
 
@@ -138,14 +147,17 @@ class _Store:
 
     def fetch(self, found: _Found, platforms: Sequence[Platform]) -> dict[Platform, Base]:
         """Have all blobs of a base for some platforms, and know what is in them."""
-        with step(self._project.emit, "pull", found.text) as running:
-            chosen = {platform: found.manifests[_match(platform, found)] for platform in platforms}
-            repository = found.reference.repository
-            images = {digest: self._image(repository, digest) for digest in chosen.values()}
-            received = self._fetch_layers(repository, [manifest for manifest, _ in images.values()], running)
-            running.result = f"{mebibytes(received)} fetched" if received else "was there"
-            bases = {digest: self._base(found, digest, *image) for digest, image in images.items()}
+        chosen = {platform: found.manifests[_match(platform, found)] for platform in platforms}
+        repository = found.reference.repository
+        images = {digest: self._image(repository, digest) for digest in chosen.values()}
+        self._fetch_layers(repository, [manifest for manifest, _ in images.values()])
+        bases = {digest: self._base(found, digest, *image) for digest, image in images.items()}
         return {platform: bases[digest] for platform, digest in chosen.items()}
+
+    @property
+    def received(self) -> str:
+        """What the registries had to send, in words."""
+        return f"{mebibytes(self._meter.moved)} fetched" if self._meter.moved else "was there"
 
     def _base(self, found: _Found, digest: str, manifest: Manifest, config: Config) -> Base:
         origin = BaseRecord(name=found.name, digest=found.digest, manifest=digest)
@@ -163,8 +175,8 @@ class _Store:
                 raise
             digest = self._last_digests().get(str(reference), "sha256:…")
             raise RegistryError(
-                f"{error}; a base that is pinned needs no network once it was fetched: "
-                f'base = "{reference}@{digest}"'
+                f"{error}; a base that is pinned needs no network once it was fetched, until "
+                f'`{self._project.type("clean")}`: base = "{reference}@{digest}"'
             ) from None
         self._layout.put_blob(stored.media_type, stored.content)
         if not reference.digest:
@@ -201,18 +213,17 @@ class _Store:
             )
         return config
 
-    def _fetch_layers(self, repository: Repository, manifests: Iterable[Manifest], running: Step) -> int:
-        """Fetch side by side; give the bytes that came."""
+    def _fetch_layers(self, repository: Repository, manifests: Iterable[Manifest]) -> None:
+        """Fetch side by side."""
         layers = {layer.digest: layer for manifest in manifests for layer in manifest.layers}
-        meter = Meter(running, sum(layer.size for layer in layers.values()))
+        self._meter.total += sum(layer.size for layer in layers.values())
         outcomes = run_all(
-            [partial(self._fetch_blob, repository, layer, meter) for layer in layers.values()],
+            [partial(self._fetch_blob, repository, layer, self._meter) for layer in layers.values()],
             WORKERS,
             self._registries.client(repository).transport.stop,
         )
         if errors := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
             raise errors[0]
-        return meter.moved
 
     def _fetch_blob(self, repository: Repository, blob: Descriptor, meter: Meter | None = None) -> None:
         client = self._registries.client(repository)

@@ -88,8 +88,7 @@ class ProgramStage:
     refusals: frozenset[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        own, architecture = machine.platform(), self.image.platform.architecture
-        self.is_native = own is not None and own.architecture == architecture and not self.emulator
+        self.is_native = is_own(self.image.platform) and not self.emulator
         name = Path(self.emulator).name.removesuffix("-static") if self.emulator else "binfmt"
         # unshare(1): what was to be run in the root cannot be, or the kernel's emulator is not in it.
         self.refusals = frozenset() if self.is_native or self.emulator else frozenset({126, 127})
@@ -147,6 +146,12 @@ def find_emulator(processes: Processes, platform: Platform) -> str | None:
 def emulator_name(platform: Platform) -> str:
     """Name QEMU's user mode for an architecture: `qemu-aarch64`."""
     return f"qemu-{_QEMU.get(platform.architecture, platform.architecture)}"
+
+
+def is_own(platform: Platform) -> bool:
+    """Tell whether a platform has the machine's own architecture."""
+    own = machine.platform()
+    return own is not None and platform.architecture == own.architecture
 
 
 def is_kin(platform: Platform) -> bool:

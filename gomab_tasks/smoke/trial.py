@@ -91,6 +91,7 @@ class Trial:
         manifest: its digest.
         how: what ran it: docker, podman, program, binfmt or an emulator.
         output: the first and the last lines that it printed, if it failed.
+        passed_over: why what came first could not run it.
     """
 
     image: str
@@ -101,6 +102,13 @@ class Trial:
     seconds: float = 0.0
     detail: str = ""
     output: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """How it went; a failure is not to drown in what was passed over."""
+        reasons = () if self.state == "failed" else self.passed_over
+        return "; ".join(filter(None, [self.detail, *reasons]))
 
     @property
     def problem(self) -> str:
@@ -119,7 +127,7 @@ class SmokeResult:
         """Give a table."""
         head = ["image", "platform", "state", "how", "seconds", "detail"]
         rows = [
-            [t.image, t.platform, t.state, t.how, f"{t.seconds:.1f}" if t.how else "", t.detail]
+            [t.image, t.platform, t.state, t.how, f"{t.seconds:.1f}" if t.how else "", t.told]
             for t in self.trials
         ]
         return columns([head, *rows], right=[4])

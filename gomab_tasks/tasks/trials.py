@@ -20,7 +20,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection, select
 from gomab_tasks.smoke.command import Command, command_of
 from gomab_tasks.smoke.outcome import write_outcome
-from gomab_tasks.smoke.program import ProgramStage, emulator_name, find_emulator, is_kin, runs_linux
+from gomab_tasks.smoke.program import ProgramStage, emulator_name, find_emulator, is_kin, is_own, runs_linux
 from gomab_tasks.smoke.trial import (
     CannotRunError,
     Check,
@@ -74,9 +74,7 @@ def _judge(result: SmokeResult) -> SmokeResult:
     if "failed" in states:
         error = VerificationError("\n".join(one.problem for one in result.trials if one.state == "failed"))
     elif "passed" not in states:
-        words = [
-            f"{one.image} {one.platform}: {one.detail}" for one in result.trials if one.state == "not run"
-        ]
+        words = [f"{one.image} {one.platform}: {one.told}" for one in result.trials if one.state == "not run"]
         error = NotMeasurableError("\n".join(["no program could be run:", *words]))
     else:
         return result
@@ -148,19 +146,18 @@ class _FailedTrialError(VerificationError):
 def _first_able(subject: Subject, say: Callable[[str], None]) -> Trial:
     """Try on the first stage that can run the platform; of those before it, say why they cannot."""
     about = (subject.built.name, str(subject.image.platform), subject.image.manifest.digest)
-    reasons: list[str] = []
+    # One that holds for several ways, as a taken port does, is told once.
+    reasons: dict[str, str] = {}
     for stage in _stages(subject):
         try:
             verdict = attempt(stage, subject.check)
         except CannotRunError as error:
-            reasons.append(f"{stage.how}: {error}")
-            say(reasons[-1])
+            say(reasons.setdefault(str(error), f"{stage.how}: {error}"))
         else:
             state: State = "passed" if verdict.passed else "failed"
-            # They were said meanwhile; a failure is not to drown in them.
-            detail = "; ".join([verdict.detail, *(reasons if verdict.passed else ())])
-            return Trial(*about, state, stage.how, verdict.seconds, detail, verdict.output)
-    return Trial(*about, "not run", detail="; ".join([*reasons, *_cures(subject)]))
+            why = tuple(reasons.values())
+            return Trial(*about, state, stage.how, verdict.seconds, verdict.detail, verdict.output, why)
+    return Trial(*about, "not run", passed_over=(*reasons.values(), *_cures(subject)))
 
 
 def _cures(subject: Subject) -> Iterator[str]:
@@ -183,7 +180,8 @@ def _stages(subject: Subject) -> Iterator[Stage]:
         emulator = find_emulator(project.processes, image.platform)
         # The kernel's own emulation (binfmt_misc) may not find its QEMU in another root.
         first = (None, emulator) if is_kin(image.platform) else (emulator, None)
-        yield from (ProgramStage(*program, one) for one in dict.fromkeys(first))
+        ways = (None,) if is_own(image.platform) else dict.fromkeys(first)
+        yield from (ProgramStage(*program, one) for one in ways)
 
 
 @dataclass(slots=True)

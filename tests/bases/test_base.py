@@ -106,9 +106,10 @@ def test_a_number_that_the_base_itself_names() -> None:
 @pytest.mark.parametrize(
     ("user", "execution", "problem"),
     [
-        ("app", {}, f"image.user names the user 'app', but {NAME} knows only nonroot, root; write numbers"),
-        ("0:app", {}, f"image.user names the group 'app', but {NAME} knows only root, staff; write numbers"),
-        (None, {"User": "app"}, "image.user is unset, and the base names the user 'app', but"),
+        ("app", {}, f"image.user names the user 'app', but {NAME} knows only nonroot, root; set image.user"),
+        ("0:app", {}, f"image.user names the group 'app', but {NAME} knows only root, staff; set image.user"),
+        # The key that the table has, and so a line.
+        (None, {"User": "app"}, f"image.base names the user 'app', but {NAME} knows only nonroot, root; set"),
     ],
 )
 def test_unknown_users(user: str | None, execution: Mapping[str, object], problem: str) -> None:

@@ -131,12 +131,42 @@ def test_an_unpinned_base_is_asked_for_each_time(shop: Shop, strict: Strict, tmp
     newer = shop.index(shop.image("linux/amd64", (LOWER,), history=[]))
     assert read(project, AMD64)[AMD64].origin.digest == newer
     strict.close()
-    with pytest.raises(RegistryError, match=rf'needs no network .*: base = "{shop.repository}:v1@{newer}"'):
+    advice = (
+        rf'needs no network once it was fetched, until `gomab clean`: base = "{shop.repository}:v1@{newer}"'
+    )
+    with pytest.raises(RegistryError, match=advice):
         read(project, AMD64)
     (project.out / "bases/digests.json").write_text("{")
     with pytest.raises(RegistryError, match=rf'{shop.repository}:v1@sha256:…"$'):
         read(project, AMD64)
     strict.listen()
+
+
+def test_a_wait_for_the_registry_is_told(shop: Shop, strict: Strict, tmp_path: Path) -> None:
+    """The step starts before the first request, and is the only one of all bases."""
+    bases = [f"{shop.repository}@{shop.image(name)['digest']}" for name in ("linux/amd64", "linux/arm64")]
+    told: list[tuple[str, str, str, int]] = []
+
+    def emit(event: Event) -> None:
+        told.append((event.kind, event.step, event.subject, len(strict.log)))
+
+    project = open_project(
+        tmp_path,
+        settings={"images": {name: {"base": base} for name, base in zip("ab", bases, strict=True)}},
+        emit=emit,
+    )
+    project.prepare_output()
+    main = MainPackage("example.com/api", "api", project.root)
+    a, b = (
+        ImagePlan(name, project.settings.group(name), (main,), (platform,), (platform,))
+        for name, platform in (("a", AMD64), ("b", ARM64))
+    )
+    read_bases(project, [a])
+    assert told[0] == ("started", "pull", bases[0], 0)
+    del told[:]
+    read_bases(project, [a, b])
+    steps = [(kind, step, subject) for kind, step, subject, _ in told if kind in {"started", "finished"}]
+    assert steps == [("started", "pull", "2 bases"), ("finished", "pull", "2 bases")]
 
 
 def test_a_download_continues(shop: Shop, strict: Strict, tmp_path: Path) -> None:

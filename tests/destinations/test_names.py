@@ -30,6 +30,23 @@ def test_versions_in_tags(checkout: Path, git: Git) -> None:
     assert names.find_repository("api") == "localhost:1/v1.2.3+build"
 
 
+def test_wrong_tags_are_told_all_at_once(tmp_path: Path) -> None:
+    """Whether no template or no tag comes of them."""
+    project = open_project(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        Names(project, tags=("a b", "v1", "c+d", "a b")).tags("api")
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "--tag gives the tag 'a b'",
+        "--tag gives the tag 'c+d'",
+    ]
+    with pytest.raises(SettingsError) as caught:
+        Names(project, "localhost:1/api", ("{x}", "v1", "{y}"))
+    assert [problem.partition(",")[0] for problem in caught.value.problems] == [
+        "--tag is '{x}'",
+        "--tag is '{y}'",
+    ]
+
+
 def test_other_wrong_tags_name_their_key(tmp_path: Path) -> None:
     """The template, what it gives, and what a tag may have."""
     project = open_project(tmp_path, settings={"image": {"tags": ["{env.X}"]}}, environment={"X": "a b"})

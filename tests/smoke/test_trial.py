@@ -185,16 +185,19 @@ def test_a_path_needs_a_port(tmp_path: Path) -> None:
 
 
 def test_texts() -> None:
-    """The table shows every platform; a failure has its output below."""
+    """The table shows every platform; a failure has its output below, and nothing of what was passed over."""
+    over = ("docker: no such daemon",)
     trials = (
-        Trial("api", "linux/amd64", "sha256:a", "passed", "docker", 0.52, "GET /: 200"),
-        Trial("api", "linux/arm64", "sha256:b", "failed", "qemu-aarch64", 1.0, "exit code 1", ("a", "b")),
+        Trial("api", "linux/amd64", "sha256:a", "passed", "podman", 0.52, "GET /: 200", passed_over=over),
+        Trial("api", "linux/arm64", "sha256:b", "failed", "qemu", 1.0, "exit code 1", ("a", "b"), over),
         Trial("job", "linux/amd64", "sha256:c", "no check"),
+        Trial("job", "linux/arm64", "sha256:d", "not run", passed_over=("podman: crun", "binfmt: no")),
     )
     assert SmokeResult(trials).text().splitlines() == [
-        "image  platform     state     how           seconds  detail",
-        "api    linux/amd64  passed    docker            0.5  GET /: 200",
-        "api    linux/arm64  failed    qemu-aarch64      1.0  exit code 1",
+        "image  platform     state     how     seconds  detail",
+        "api    linux/amd64  passed    podman      0.5  GET /: 200; docker: no such daemon",
+        "api    linux/arm64  failed    qemu        1.0  exit code 1",
         "job    linux/amd64  no check",
+        "job    linux/arm64  not run                    podman: crun; binfmt: no",
     ]
-    assert trials[1].problem == "api linux/arm64: exit code 1 (qemu-aarch64, 1.0 s)\n  | a\n  | b"
+    assert trials[1].problem == "api linux/arm64: exit code 1 (qemu, 1.0 s)\n  | a\n  | b"
