@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from gomab_tasks import files, machine
 from gomab_tasks.errors import CompileError, StorageError
@@ -25,8 +26,7 @@ Then = Callable[[PlannedBuild], None]
 E = TypeVar("E", bound=Exception)
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """Hold how many builds run side by side, and the share of each."""
 
     side_by_side: int
@@ -98,8 +98,7 @@ def _compile(project: Project, site: Site, build: Build) -> None:
         running.result = "unchanged" if is_same else mebibytes(sum(one.size for one in after.values()))
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(Struct, frozen=True):
     """Hold what a program's file was right after it was linked and verified."""
 
     inode: int

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from gomab_tasks import files, machine
 from gomab_tasks.errors import KINDS, GomabError, StorageError, ToolchainError
@@ -23,8 +24,7 @@ _LITTLE_MEMORY = 2 * GIB
 _LITTLE_DISK = 2 * GIB
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Hold one thing examined.
 
     Attributes:
@@ -39,8 +39,7 @@ class Finding:
     exit_code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorResult:
+class DoctorResult(Struct, frozen=True):
     """Hold all findings, in order."""
 
     findings: tuple[Finding, ...]

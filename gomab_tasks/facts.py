@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.golang.module import (
@@ -28,8 +29,7 @@ BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GODEBUG")
 """Go's own variables that pass through from the user and change the bytes of a program."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Hold what Go says.
 
     Attributes:
@@ -72,8 +72,7 @@ def read_facts(project: Project) -> Facts:
     return Facts(toolchain, module, found.mains, found.skipped)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     mains: Mapping[str, tuple[MainPackage, ...]]
     skipped: tuple[str, ...] = ()
 

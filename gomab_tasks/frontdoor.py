@@ -14,10 +14,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.asking import ask
@@ -32,8 +35,7 @@ from gomab_tasks.secrets import redactor
 from gomab_tasks.tasks import Result, Task
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """Hold what one front door says about itself.
 
     Attributes:
@@ -47,8 +49,7 @@ class Door:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Hold how a task ended: 0 and a result, or an error's code and message."""
 
     code: int
@@ -80,8 +81,7 @@ def run_task(
         return run.ended(functools.partial(run.show, as_json=as_json, quiet=quiet))
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """Hold one run of a task; `project` once it is open."""
 
     door: Door
@@ -174,8 +174,6 @@ def _terminating_on_signals() -> Iterator[None]:
 
 def _document(task: Task, outcome: Outcome) -> bytes:
     """Write what machines read: the same on stdout with --json and in OUT/results."""
-    import msgspec  # noqa: PLC0415 - listing tasks does without
-
     document = {
         "task": task.name,
         "exit_code": outcome.code,

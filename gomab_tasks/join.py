@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -34,8 +35,7 @@ from gomab_tasks.templates import short_revision
 _MOST = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """Hold an image's index as it lies in its layout, with the records it was made of."""
 
     image: str
@@ -44,8 +44,7 @@ class Joined:
     records: tuple[ImageRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Hold what an index must be.
 
     Attributes:

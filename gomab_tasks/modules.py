@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.facts import Facts
@@ -19,8 +20,7 @@ NETWORK_VARIABLES = ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB"
 """Whence modules come, for those who need to say so; none of it reaches a program."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadResult:
+class DownloadResult(Struct, frozen=True):
     """Say whether modules were downloaded; `reason` tells why not, or what was done."""
 
     downloaded: bool

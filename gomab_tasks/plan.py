@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
@@ -25,8 +26,7 @@ PROGRAM_FOLDER = "/app"
 """Where an image holds its programs, whatever its workdir."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImagePlan:
+class ImagePlan(Struct, frozen=True):
     """Hold one image: its programs, its settings and the platforms of this run.
 
     Attributes:
@@ -41,16 +41,14 @@ class ImagePlan:
     table: tuple[Platform, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedBuild:
+class PlannedBuild(Struct, frozen=True):
     """Hold one `go build` and the names of the images that take programs from it."""
 
     build: Build
     images: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Hold the whole job: images, and the `go build` for each platform that they need."""
 
     images: tuple[ImagePlan, ...]

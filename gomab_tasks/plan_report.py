@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.builds import Capacity
 from gomab_tasks.contents import rootfs
@@ -23,8 +25,7 @@ from gomab_tasks.units import budget, columns
 _OF_BASE = "of the base"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(Struct, frozen=True):
     """Hold a file, folder or link of an image; the mode is octal, as `ls` and `chmod` know it."""
 
     path: str
@@ -34,8 +35,7 @@ class PlannedFile:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedImage:
+class PlannedImage(Struct, frozen=True):
     """Hold one image.
 
     Attributes:
@@ -57,8 +57,7 @@ class PlannedImage:
     unpacked_budget: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCompile:
+class PlannedCompile(Struct, frozen=True):
     """Hold one `go build`; `-X` values appear as the table's templates."""
 
     platform: str
@@ -67,8 +66,7 @@ class PlannedCompile:
     environment: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanResult:
+class PlanResult(Struct, frozen=True):
     """Hold the whole plan.
 
     Attributes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # What `go tool dist list` prints in Go 1.21 to 1.27, joined by OS. A test holds
 # this table against the toolchain in use.
@@ -76,8 +77,7 @@ class PlatformError(ValueError):
     """Say what is wrong with a platform's name and what to write instead."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True, order=True):
     """Hold an OCI os, architecture and variant, normalised; `str()` joins them by `/`."""
 
     os: str

@@ -16,8 +16,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.errors import StoppedError, ToolError
 from gomab_tasks.parallel import run_all
@@ -30,8 +32,7 @@ _FIRST_LINES, _LAST_LINES = 20, 200
 _LONGEST_LINE = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """Hold how a program ended: `code` is negative for a signal, output is redacted text."""
 
     argv: tuple[str, ...]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.process import Processes
@@ -29,8 +30,7 @@ def ask_nobody(_question: str) -> None:
     """Be the `Ask` of programs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """Hold one project for one run of a task.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.sizes.budget import SizesResult, Verdict
 from gomab_tasks.units import columns, mebibytes
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """Hold a program that `build` left; the path is relative to the root, the size in bytes."""
 
     name: str
@@ -20,8 +20,7 @@ class Program:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(Struct, frozen=True):
     """Hold the programs of all platforms."""
 
     programs: tuple[Program, ...]
@@ -32,8 +31,7 @@ class BuildResult:
         return columns([["program", "platform", "size", "path"], *rows], right=[2])
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformImage:
+class PlatformImage(Struct, frozen=True):
     """Hold an image for one platform: its manifest's digest, and its sizes in bytes.
 
     Attributes:
@@ -54,8 +52,7 @@ class PlatformImage:
         return cls(record.image, record.platform, record.manifest, *sizes)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageResult:
+class ImageResult(Struct, frozen=True):
     """Hold the images of single platforms, left on disk for a join."""
 
     images: tuple[PlatformImage, ...]
@@ -66,8 +63,7 @@ class ImageResult:
         return _with_digests(columns(rows, right=[2]), self.images)
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """Hold an image for all its platforms; the layout is relative to the root."""
 
     image: str
@@ -76,8 +72,7 @@ class Index:
     platforms: tuple[PlatformImage, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ImagesResult:
+class ImagesResult(Struct, frozen=True):
     """Hold all images, and how their sizes stand against the budget."""
 
     images: tuple[Index, ...]
@@ -95,8 +90,7 @@ def _with_digests(table: str, images: Sequence[PlatformImage | Index]) -> str:
     return "\n".join(f"{line}\n  {image.digest}" for line, image in lines)
 
 
-@dataclass(frozen=True, slots=True)
-class DockerfileResult:
+class DockerfileResult(Struct, frozen=True):
     """Hold a Dockerfile and what its context leaves out; `file` is relative to the root."""
 
     file: str
@@ -114,8 +108,7 @@ class DockerfileResult:
         return self.dockerfile.rstrip("\n")
 
 
-@dataclass(frozen=True, slots=True)
-class CleanResult:
+class CleanResult(Struct, frozen=True):
     """Say what was removed, in bytes, and what in the folder is not gomab's and stays."""
 
     folder: str

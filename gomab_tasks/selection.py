@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks import platforms
 from gomab_tasks.errors import SettingsError
@@ -11,8 +12,7 @@ from gomab_tasks.platforms import Platform, PlatformError
 from gomab_tasks.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Hold what `--arch` chose; `added` are platforms that the table does not list."""
 
     chosen: tuple[Platform, ...]

@@ -10,10 +10,11 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import History, ImageSpec, config_bytes, index_bytes, manifest_bytes

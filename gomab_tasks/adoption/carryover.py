@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.adoption.access import carry_access
 from gomab_tasks.adoption.copies import Contents
@@ -20,8 +22,7 @@ from gomab_tasks.golang.module import MainPackage
 Keys = dict[Path, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Hold an image of a Dockerfile: its main packages, the one that starts first, and its keys."""
 
     mains: tuple[MainPackage, ...]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tomli
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.adoption.carryover import Keys, Target, carry_over, table_keys
@@ -38,8 +40,7 @@ _MODE = 0o644
 _LEAST_COLUMNS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Hold one file's old and new bytes; the old ones of a new file are empty."""
 
     path: Path
@@ -54,8 +55,7 @@ class Change:
         return "\n".join(difflib.unified_diff(old, new, before, self.name, lineterm=""))
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Struct, frozen=True):
     """Hold all changes, and what could not be carried over, a line each."""
 
     changes: tuple[Change, ...]
@@ -71,16 +71,14 @@ class Adoption:
         return "\n\n".join(filter(None, [*(change.diff() for change in self.changes), "\n".join(remarks)]))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedFile:
+class ChangedFile(Struct, frozen=True):
     """Hold a file that changed, relative to the root, and how."""
 
     path: str
     diff: str
 
 
-@dataclass(frozen=True, slots=True)
-class InitResult:
+class InitResult(Struct, frozen=True):
     """Hold what changed, and what of a Dockerfile could not be carried over.
 
     Attributes:
@@ -146,7 +144,7 @@ def _find_keys(project: Project) -> tuple[Keys, list[str]]:
     """Read what every Dockerfile says of the main packages that Go finds."""
     given = project.settings.module  # of an organisation's defaults
     module = given if given != "." else find_module(project.root)
-    project = replace(project, settings=replace(project.settings, module=module))
+    project = replace(project, settings=dataclasses.replace(project.settings, module=module))
     facts = read_facts(project)
     mains = tuple(main for found in facts.mains.values() for main in found)
     targets: list[Target] = []

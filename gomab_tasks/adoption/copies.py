@@ -6,7 +6,8 @@ import fnmatch
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
@@ -30,8 +31,7 @@ _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 _PLAIN_MODES = frozenset({"", "0644", "644", "0755", "755", "+x", "a+x", "u+x", "0555", "555", "0444", "444"})
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """Hold what is known of an image while its stage is walked through.
 
     Attributes:

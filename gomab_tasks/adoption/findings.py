@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.settings.tables import ROOT
@@ -12,8 +13,7 @@ Value = str | bool | list[str] | list[dict[str, str]]
 Path = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Findings:
+class Findings(Struct):
     """Hold keys of the table and remarks, as they are found.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.adoption.findings import Findings
 from gomab_tasks.adoption.shell import Command, fill, plain, template
@@ -23,8 +24,7 @@ _LEVELS = {"GOAMD64": "amd64", "GOARM": "arm", "GOARM64": "arm64"}
 _GO_ENV = ("GOEXPERIMENT", "GOFIPS140", "GO386", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64")
 
 
-@dataclass(frozen=True, slots=True)
-class GoBuild:
+class GoBuild(Struct, frozen=True):
     """Hold one command that compiles.
 
     Attributes:

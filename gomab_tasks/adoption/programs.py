@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_words
 from gomab_tasks.adoption.gobuild import GoBuild, read_go_build
@@ -17,8 +18,7 @@ from gomab_tasks.golang.module import MainPackage
 _ANY_NAME = re.compile(r"\\\$\w+")
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """Hold the project that a Dockerfile belongs to.
 
     Attributes:
@@ -46,8 +46,7 @@ class Ground:
         return main.folder.relative_to(self.module).as_posix() if main.folder != self.module else "."
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """Hold what a COPY or ADD says: sources as written but expanded, and the absolute target.
 
     Attributes:
@@ -61,8 +60,7 @@ class Copy:
     is_folder: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Hold a main package, and its program's path in a stage."""
 
     main: MainPackage

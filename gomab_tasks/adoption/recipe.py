@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_pairs, split_words
 from gomab_tasks.adoption.syntax import Instruction, Source
@@ -31,8 +32,7 @@ _AUTOMATIC = frozenset(
 )
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """Hold what variables mean at one place.
 
     Attributes:
@@ -75,16 +75,14 @@ class Scope:
         return posixpath.normpath(posixpath.join("/", self.workdir, text))
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Hold an instruction of a stage and what it sees."""
 
     instruction: Instruction
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """Hold one stage.
 
     Attributes:
@@ -111,8 +109,7 @@ class Stage:
         return self.parent.root if self.parent else self
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """Hold a whole Dockerfile."""
 
     source: Source

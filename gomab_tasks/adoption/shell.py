@@ -11,7 +11,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.adoption.expansion import UnknownValueError
 from gomab_tasks.adoption.recipe import Step, braced
@@ -28,8 +29,7 @@ _PUNCTUATION = ";&|<>()\n"
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "!", "time", "exec", "sudo", "{", "env", "export"})
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """Hold one command.
 
     Attributes:

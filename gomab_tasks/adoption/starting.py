@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.adoption.copies import Contents
 from gomab_tasks.adoption.launching import (
@@ -26,16 +27,14 @@ from gomab_tasks.plan import PROGRAM_FOLDER
 _SHELL_WORDS = re.compile(r"[$;&|<>()`*?~]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(Struct, frozen=True):
     """Hold the words of an ENTRYPOINT or CMD, as an exec form has them."""
 
     words: tuple[str, ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """Hold the words that start an image: an entrypoint, or a CMD alone, and arguments behind it."""
 
     first: _Start

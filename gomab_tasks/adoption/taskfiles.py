@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from itertools import chain, count
+
+from msgspec import Struct
 
 from gomab_tasks.adoption.pythonfile import PythonFile, read_python, with_lines
 from gomab_tasks.errors import SettingsError
@@ -84,8 +85,7 @@ def names_package(content: bytes) -> bool:
     return any(map(_is_package, read_dependencies(content.decode("utf-8", "replace"))))
 
 
-@dataclass(frozen=True, slots=True)
-class _Needed:
+class _Needed(Struct, frozen=True):
     """Hold the imports that a file lacks for what is added to it."""
 
     file: PythonFile

@@ -12,13 +12,16 @@ on several machines they are one build each.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.backends.native import Contents, filled_inputs, read_contents
@@ -105,8 +108,7 @@ def _arguments(project: Project, facts: Facts, made: DockerfileText) -> dict[str
     return {name: value for name, value in network.items() if value} | facts.byte_variables | fields | epoch
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Struct, frozen=True):
     """Hold what all images of a run share."""
 
     project: Project
@@ -247,7 +249,7 @@ def _with_logins(project: Project) -> BuildKit:
     }
     secrets = tuple(f"id={name},src={path}" for name, path in own.items() if path and Path(path).is_file())
     ssh = ("default",) if dockerfile.ssh else ()
-    return replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
+    return dataclasses.replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
 
 
 def _manifests(made: Sequence[Layout], platforms: Sequence[Platform]) -> list[tuple[Layout, Descriptor]]:

@@ -7,8 +7,10 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.bases.base import Base, inherit, owner_of
 from gomab_tasks.builds import run_builds
@@ -42,8 +44,7 @@ from gomab_tasks.settings import SCRATCH
 from gomab_tasks.units import mebibytes
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """Hold what an image has besides its programs; on scratch the same for every platform.
 
     Attributes:

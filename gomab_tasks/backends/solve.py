@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.backends.failure import explain_failure, find_cure
@@ -24,8 +26,7 @@ _INSTALL = "install buildx (https://docs.docker.com/go/buildx), or buildctl of B
 _SILENT = re.compile(r"^Name: +(\S+)\nEndpoint: +(\S+)\n(?:(?!Name:).+\n)*?Status: +inactive$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """Hold one image that BuildKit is asked for.
 
     Attributes:
@@ -46,8 +47,7 @@ class Request:
     output: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """Hold the program that speaks to BuildKit: `docker buildx`, `buildx` or `buildctl`."""
 
     words: tuple[str, ...]

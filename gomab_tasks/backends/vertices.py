@@ -10,14 +10,14 @@ import binascii
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 _SHOWN = 100
 
 
-@dataclass(slots=True)
-class Vertex:
+class Vertex(Struct):
     """Hold a step, what it printed, and its error if it failed."""
 
     name: str

@@ -10,8 +10,10 @@ entrypoint, the arguments of the base go too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.contents.rootfs import User
 from gomab_tasks.oci.accounts import Accounts
@@ -23,8 +25,7 @@ from gomab_tasks.settings import Image
 from gomab_tasks.settings.problem import wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """Hold a base for one platform; layers from its first to its last."""
 
     origin: BaseRecord

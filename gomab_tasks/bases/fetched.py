@@ -8,9 +8,10 @@ its digest then needs no network, until OUT is removed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.bases.base import Base
@@ -73,8 +74,7 @@ def _wanted(images: Iterable[ImagePlan]) -> dict[str, list[Platform]]:
     return {text: list(platforms) for text, platforms in wanted.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """Hold what `image.base` means now.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.oci.descriptor import Layer, digest_of
@@ -15,8 +15,7 @@ from gomab_tasks.oci.tree import Tree
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpacked:
+class Unpacked(Struct, frozen=True, kw_only=True):
     """Hold the diff_ids and unpacked sizes of layers, and what they hold together."""
 
     format: int = FORMAT

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.contents.sources import file_entries, folder_entries, unique
 from gomab_tasks.errors import VerificationError
@@ -28,8 +30,7 @@ SCRATCH_USERS = {"root": 0, "nobody": 65534, "nonroot": 65532}
 """The names that an image on scratch knows, as in Debian and distroless."""
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """Hold the numbers a container's process runs under."""
 
     uid: int

@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
@@ -43,8 +44,7 @@ def unique(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for _, entry in sorted({entry.path: entry for entry in entries}.items())]
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     key: KeyPath
     root: Path
     source: Path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.oci.archive import write_archive
@@ -16,8 +17,7 @@ from gomab_tasks.selection import select
 from gomab_tasks.units import columns, mebibytes
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """Hold one file.
 
     Attributes:
@@ -35,8 +35,7 @@ class Archive:
     references: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveResult:
+class ArchiveResult(Struct, frozen=True):
     """Hold the files of all images."""
 
     archives: tuple[Archive, ...]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.destinations.targets import Target, has_gone, remember
 from gomab_tasks.errors import SettingsError
@@ -21,16 +23,14 @@ from gomab_tasks.selection import Selection
 from gomab_tasks.units import columns
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformDigest:
+class PlatformDigest(Struct, frozen=True):
     """Hold one platform's manifest, as it can be pulled."""
 
     platform: str
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """Hold what is in a registry now.
 
     Attributes:
@@ -64,8 +64,7 @@ class Published:
         return "" if self.tags else f"({platforms}, without a tag)"
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+class PushResult(Struct, frozen=True):
     """Hold all images that were pushed."""
 
     images: tuple[Published, ...]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.errors import SettingsError
@@ -21,8 +22,7 @@ from gomab_tasks.settings.refusal import refusal
 _REMEMBERED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Hold an image and where it goes."""
 
     image: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.contents import rootfs
 from gomab_tasks.dockerfile import words
@@ -36,8 +38,7 @@ _LEVELS = """case "$TARGETARCH/$TARGETVARIANT" in \\
     esac"""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Hold what is compiled, and where it lies.
 
     Attributes:
@@ -66,8 +67,7 @@ class Sources:
         return words.path(path.relative_to(self.root).as_posix(), "Dockerfile")
 
 
-@dataclass(frozen=True, slots=True)
-class Compile:
+class Compile(Struct, frozen=True):
     """Hold one `go build` for every platform.
 
     Attributes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.dockerfile import stages, words
 from gomab_tasks.dockerfile.root import root_stages
@@ -37,8 +39,7 @@ _NEXT_LINE = " \\\n  "
 _LEFT_OUT = (".nox", ".tox", ".venv", "**/__pycache__")
 
 
-@dataclass(frozen=True, slots=True)
-class DockerfileText:
+class DockerfileText(Struct, frozen=True):
     """Hold a Dockerfile, and how it is built.
 
     Attributes:

@@ -6,8 +6,9 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.engines.engine import Engine, load_archive
 from gomab_tasks.errors import ToolError
@@ -18,8 +19,7 @@ _CONNECT_SECONDS = 1.0
 _REMOVAL_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """Hold a container that runs, in the engine's foreground, for a block.
 
     Attributes:
@@ -80,8 +80,7 @@ def loaded(processes: Processes, engine: Engine, archive: Path, reference: str) 
         _remove(processes, engine, "image", "rm", "--force", reference)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Hold what a container runs.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.errors import ToolError
 from gomab_tasks.platforms import Platform, PlatformError
@@ -33,8 +34,7 @@ _UNSAID = "docker.io/library/"
 _LOCAL_HOSTS = ("unix:", "npipe:")
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """Hold an engine that answers.
 
     Attributes:

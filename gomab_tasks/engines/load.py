@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks import files, machine
 from gomab_tasks.destinations.names import Names
@@ -18,8 +19,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection, select
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """Hold an image in an engine.
 
     Attributes:
@@ -35,8 +35,7 @@ class Loaded:
     run: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadResult:
+class LoadResult(Struct, frozen=True):
     """Hold all images that were loaded."""
 
     loaded: tuple[Loaded, ...]

@@ -7,15 +7,15 @@ workflow that has this commit and version in a line; none was made up.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.generate.yaml import Remarked
 
 _PINNED = re.compile(r"(?P<name>[\w.-]+/[\w./-]+)@(?P<pin>[0-9a-f]{40}(?: +#.*)?)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Hold an action at a commit; `source` is the workflow that it was copied from."""
 
     name: str

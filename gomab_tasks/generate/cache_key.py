@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from gomab_tasks.facts import Facts
 from gomab_tasks.plan import ImagePlan, go_flags
@@ -15,8 +17,7 @@ from gomab_tasks.plan import ImagePlan, go_flags
 _DIGITS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class CacheKeyResult:
+class CacheKeyResult(Struct, frozen=True):
     """Hold keys, equal wherever the same is downloaded and compiled, and what they are for.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 import gomab_tasks
 from gomab_tasks.errors import SettingsError
@@ -17,8 +18,7 @@ _PACKAGE = "gomab-tasks"
 _NAMED_ANYWAY = {_PACKAGE, "nox", "invoke"}
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Struct, frozen=True):
     """Hold a front door's commands.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import SettingsError, VerificationError
@@ -23,8 +24,7 @@ _COMMAND = re.compile(rf"(?m)^{re.escape(HEADING)}: .*`(?P<command>.+)`.*$")
 _FIRST_LINES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Generated:
+class Generated(Struct, frozen=True):
     """Hold files that a task writes.
 
     Attributes:

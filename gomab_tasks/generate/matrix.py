@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from gomab_tasks.facts import read_facts
 from gomab_tasks.plan import require_linux
@@ -16,8 +18,7 @@ Work = Mapping[Platform, Sequence[str]]
 """The images that are made for each platform."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Hold what one runner makes.
 
     Attributes:
@@ -31,8 +32,7 @@ class Entry:
     images: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixResult:
+class MatrixResult(Struct, frozen=True):
     """Hold a matrix in the shape of GitHub's `strategy.matrix`."""
 
     include: tuple[Entry, ...]

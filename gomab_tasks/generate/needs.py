@@ -6,8 +6,10 @@ import os
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import github, grammar
 from gomab_tasks.errors import SettingsError
@@ -29,8 +31,7 @@ _RUN_BY_THEMSELVES = {"amd64", "386"}
 _LOOPBACK = ("localhost", "127.", "[::1]")
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(Struct, frozen=True):
     """Hold on which events something can be done: a pull request, a push to the branch, a pushed tag."""
 
     pulls: bool
@@ -44,8 +45,7 @@ class Events:
         return cls(pulls=not tag and not branch, branch=not tag, tags=not branch)
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """Hold what the workflow of a project depends on.
 
     Attributes:

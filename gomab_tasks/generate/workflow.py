@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.generate import steps, yaml
 from gomab_tasks.generate.actions import keep_pins
@@ -21,8 +22,7 @@ _READ: Job = {"contents": "read"}
 _PUSHES = "github.event_name == 'push' && !github.event.repository.fork"
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowResult:
+class WorkflowResult(Struct, frozen=True):
     """Hold a workflow; `path` is from the repository's top.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.golang.buildinfo import BuildInfo, find_build_info
@@ -38,8 +39,7 @@ _UNRECORDED = {"GOARM64": "v8.0"}
 _VERSION = re.compile(r"go(\d+)\.(\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """Hold what is known of a program that was verified."""
 
     size: int

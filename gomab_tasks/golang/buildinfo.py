@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gomab_tasks.golang.executable import Executable, Span, uvarint
 from gomab_tasks.golang.slices import FormatError, Slices
@@ -29,8 +31,7 @@ _CHUNK = 1 << 20
 _TEXT_LIMIT = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """Hold a module of the build; `replace` is what its code was really read from."""
 
     path: str
@@ -39,8 +40,7 @@ class Module:
     replace: Module | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildInfo:
+class BuildInfo(Struct, frozen=True, kw_only=True):
     """Hold what `go version -m` prints.
 
     Attributes:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from gomab_tasks import files
 from gomab_tasks.errors import CompileError, SettingsError, StorageError
@@ -28,8 +29,7 @@ _SHARE_OF_MEMORY = 0.75
 _NO_ROOM = re.compile("no space left on device|disk quota exceeded")
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """Hold what decides the code of a program besides its sources.
 
     Attributes:
@@ -48,8 +48,7 @@ class Flags:
     vcs_stamp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """Hold one `go build`: these main packages, this platform, these flags, into `output`/NAME."""
 
     platform: Platform
@@ -89,8 +88,7 @@ class BuildFailedError(CompileError):
         return f"{first} {rest[0].strip()}" if first.endswith(":") and rest else first
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Struct, frozen=True):
     """Hold how much of the machine one `go build` may use."""
 
     compilers: int
@@ -160,8 +158,7 @@ def environment(build: Build, share: Share, temporary: Path, inherited: Mapping[
     return variables
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Hold where and with what `go build` runs."""
 
     processes: Processes

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Literal, NamedTuple
+
+from msgspec import Struct
 
 from gomab_tasks.golang.slices import FormatError, Slices, terminated
 
@@ -31,8 +32,7 @@ _NARROW = 32
 _PN_XNUM = _SHN_XINDEX = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
+class Segment(Struct, frozen=True, kw_only=True):
     """Hold a program header; `address` is where `offset` is mapped."""
 
     type: int
@@ -43,8 +43,7 @@ class Segment:
     memory_size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """Hold a section header; `file_size` is 0 for what only takes memory (.bss)."""
 
     name: str
@@ -60,8 +59,7 @@ class Section:
         return 0 if self.type == SHT_NOBITS else self.size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elf:
+class Elf(Struct, frozen=True, kw_only=True):
     """Hold what the headers say.
 
     Attributes:

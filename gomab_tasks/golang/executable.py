@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from gomab_tasks.golang import elf
 from gomab_tasks.golang.elf import Elf, read_elf
@@ -28,8 +29,7 @@ class Span(NamedTuple):
     skew: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Executable:
+class Executable(Struct, frozen=True, kw_only=True):
     """Hold what the headers of a program say.
 
     Attributes:

@@ -8,9 +8,10 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolchainError
@@ -28,8 +29,7 @@ _LEFT_OUT = ("testdata", "vendor", "node_modules")
 _MAIN_CLAUSE = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:/\*.*?\*/[ \t]*)?package[ \t]+main\b", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(Struct, frozen=True):
     """Hold what go.mod or go.work says.
 
     Attributes:
@@ -49,8 +49,7 @@ class Module:
     sums: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class MainPackage:
+class MainPackage(Struct, frozen=True, order=True):
     """Hold a package that links to a program; `name` is the program's file name."""
 
     import_path: str
@@ -58,8 +57,7 @@ class MainPackage:
     folder: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Mains:
+class Mains(Struct, frozen=True):
     """Hold the main packages found, and the folders of those left aside."""
 
     found: tuple[MainPackage, ...]
@@ -96,16 +94,14 @@ def program_name(import_path: str) -> str:
     return elements[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class NamedMains:
+class NamedMains(Struct, frozen=True):
     """Hold what paths of the table name: main packages, and the reasons why others name none."""
 
     mains: Mapping[str, MainPackage]
     refused: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class PackageLister:
+class PackageLister(Struct, frozen=True):
     """Ask `go list` about packages for one platform and one set of build tags.
 
     Attributes:

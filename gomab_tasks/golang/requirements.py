@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from gomab_tasks.errors import ToolchainError
 from gomab_tasks.golang.module import Module
@@ -15,8 +16,7 @@ from gomab_tasks.golang.toolchain import Toolchain
 from gomab_tasks.process import Processes
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Struct, frozen=True):
     """Hold what one go.mod or go.work says.
 
     Attributes:

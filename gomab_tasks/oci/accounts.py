@@ -6,23 +6,22 @@ Source: passwd(5) and group(5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """Hold the numbers of a user."""
 
     uid: int
     gid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
+class Accounts(Struct, frozen=True):
     """Hold whom an image knows, by name."""
 
-    users: Mapping[str, Account] = field(default_factory=dict, hash=False)
-    groups: Mapping[str, int] = field(default_factory=dict, hash=False)
+    users: Mapping[str, Account] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, passwd: str, group: str) -> Accounts:

@@ -16,8 +16,9 @@ own: the same image must give the same bytes on every machine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.grammar import is_digest
@@ -121,15 +122,18 @@ def _read_annotations(document: Mapping[str, object], where: str) -> dict[str, s
     return {key: str(value) for key, value in annotations.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True):
     """Point to content. `size` is that of the stored bytes, compressed where they are."""
 
     media_type: str
     digest: str
     size: int
     platform: Platform | None = None
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        # Annotations are a mapping, which has none.
+        return hash(self.digest)
 
     def to_dict(self) -> dict[str, object]:
         """Give the JSON object, its fields in the order of the spec's Go type."""
@@ -163,8 +167,7 @@ class Descriptor:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """Hold one layer: its stored bytes, the digest of its tar and the tar's size in bytes."""
 
     descriptor: Descriptor

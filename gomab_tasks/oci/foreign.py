@@ -7,7 +7,8 @@ Sources: OCI image-spec, manifest.md, image-index.md and media-types.md
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import (

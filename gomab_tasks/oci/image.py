@@ -8,7 +8,8 @@ the machine or the time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import (
@@ -31,8 +32,7 @@ SCHEMA_VERSION = 2
 DOCKER_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSpec:
+class ImageSpec(Struct, frozen=True, kw_only=True):
     """Hold how containers of an image run; the same for all platforms of an index.
 
     Attributes:
@@ -46,14 +46,13 @@ class ImageSpec:
     entrypoint: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
     exposed_ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     stop_signal: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """Say what made a layer, or (`empty_layer`) a step that made none; `docker history` shows it."""
 
     created_by: str
@@ -163,8 +162,7 @@ def _annotation_field(annotations: Mapping[str, str] | None) -> dict[str, object
     return {"annotations": dict(sorted(annotations.items()))} if annotations else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """Hold what a manifest points to; layers from the base's first to the last."""
 
     config: Descriptor
@@ -181,12 +179,11 @@ class Manifest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """Hold what an index points to, in its order."""
 
     manifests: tuple[Descriptor, ...]
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str) -> Index:
@@ -210,8 +207,7 @@ def _read_versioned(content: bytes, media_type: str, where: str) -> dict[str, ob
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """Hold what a config says.
 
     Attributes:
@@ -222,7 +218,7 @@ class Config:
     platform: Platform
     diff_ids: tuple[str, ...]
     history: tuple[History, ...]
-    execution: Mapping[str, object] = field(hash=False)
+    execution: Mapping[str, object]
 
     @classmethod
     def from_bytes(cls, content: bytes, where: str) -> Config:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import StorageError, VerificationError
@@ -57,8 +58,7 @@ class _Tar:
             yield chunk
 
 
-@dataclass(frozen=True, slots=True)
-class LayerCache:
+class LayerCache(Struct, frozen=True):
     """Remember in `folder` which entries made which layer, so that nothing is compressed twice.
 
     One folder serves any number of layouts. Each record carries a digest of

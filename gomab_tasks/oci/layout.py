@@ -11,9 +11,10 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -60,8 +61,7 @@ class BlobWriter:
         return f"sha256:{self._sha256.hexdigest()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """Write and read the OCI image layout in `folder`.
 
     Blobs are written under temporary names and renamed, so several processes

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.tar import BLOCK, HIGHEST_MODE, PIECE, WHITEOUT, Kind
@@ -40,8 +41,7 @@ class TarStream(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Member:
+class Member(Struct):
     """Hold a member of a tar that passes by.
 
     Attributes:

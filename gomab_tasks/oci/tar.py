@@ -9,9 +9,10 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import StorageError, VerificationError
@@ -30,8 +31,7 @@ OPAQUE = ".wh..wh..opq"
 _TYPES = {"file": tarfile.REGTYPE, "directory": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """Describe one file, directory or symlink of a layer.
 
     Attributes:

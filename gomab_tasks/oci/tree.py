@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
@@ -22,8 +23,7 @@ MOST_LINKS = 40
 _LARGEST_TEXT = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """Hold the mode and the owner of a folder."""
 
     mode: int
@@ -31,15 +31,14 @@ class Folder:
     gid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """Hold the folders and symlinks of an image, and the texts that name its users.
 
     Paths are relative to the root, parts joined by `/`.
     """
 
-    folders: Mapping[str, Folder] = field(default_factory=dict, hash=False)
-    links: Mapping[str, str] = field(default_factory=dict, hash=False)
+    folders: Mapping[str, Folder] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     passwd: str = ""
     group: str = ""
 

@@ -7,7 +7,8 @@ and layer.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, LAYER_TAR, MANIFEST, Descriptor, Layer
@@ -20,8 +21,7 @@ from gomab_tasks.platforms import Platform, PlatformError, duplicates
 _AGAIN = "make the image again"
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedImage:
+class VerifiedImage(Struct, frozen=True):
     """Hold what was read back of one platform; layers from the base's first to the last."""
 
     platform: Platform

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.errors import NotMeasurableError, VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
@@ -24,8 +25,7 @@ from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Group
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """Hold an image as it lies in its layout, every byte checked.
 
     Attributes:

@@ -6,8 +6,9 @@ with `push` after `images` failed, and a layout is there then too: the previous 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -18,8 +19,7 @@ from gomab_tasks.selection import Selection
 from gomab_tasks.templates import short_revision
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """Hold what passed.
 
     Attributes:

@@ -7,11 +7,11 @@ theirs there too once their output folders are copied together.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -32,8 +32,7 @@ _Digest = Annotated[str, msgspec.Meta(pattern=rf"^{DIGEST}\Z")]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRecord:
+class LayerRecord(Struct, frozen=True, kw_only=True):
     """Hold a layer; `size` is as stored, `unpacked_size` that of its tar.
 
     Attributes:
@@ -53,8 +52,7 @@ class LayerRecord:
         return Layer(Descriptor(self.media_type, self.digest, self.size), self.diff_id, self.unpacked_size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseRecord:
+class BaseRecord(Struct, frozen=True, kw_only=True):
     """Hold which image another one stands on.
 
     Attributes:
@@ -78,8 +76,7 @@ class BaseRecord:
         return {BASE_NAME: self.name, BASE_DIGEST: self.digest}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRecord:
+class ImageRecord(Struct, frozen=True, kw_only=True):
     """Hold an image for one platform as it lies in the layout.
 
     Attributes:

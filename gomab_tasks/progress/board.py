@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from gomab_tasks.errors import StoppedError
 from gomab_tasks.progress.events import Event
@@ -22,8 +23,7 @@ _STATES: dict[str, State] = {
 _ENDED = frozenset({"finished", "failed", "stopped"})
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct):
     """Hold one step on one subject for one platform; times are of one monotonic clock."""
 
     step: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from gomab_tasks.progress.board import State
 
@@ -20,8 +21,7 @@ class Piece(NamedTuple):
 Line = list[Piece]
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """Hold the signs, which always stand beside a word."""
 
     states: dict[State, str]
@@ -45,8 +45,7 @@ UNICODE = Glyphs({"waiting": "·", "finished": "✓", "failed": "✗", "stopped"
 ASCII = Glyphs({"waiting": ".", "finished": "+", "failed": "x", "stopped": "!"}, "|/-\\", "...", "!")
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """Hold what a frame may fill, in columns and lines, and the signs to fill it with."""
 
     width: int

@@ -9,16 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from gomab_tasks.errors import GomabError, StoppedError
 
 Kind = Literal["planned", "started", "progressed", "finished", "failed", "stopped", "said", "warned"]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Say one thing about one step.
 
     Attributes:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.progress.board import Board, Work, joint_state
 from gomab_tasks.progress.drawing import Line, Piece, Space
@@ -39,8 +40,7 @@ _STEP_WIDTH, _TIME_WIDTH = 8, 6
 _ECHO_WIDTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(Struct, frozen=True):
     """Hold the parts of a frame, from the top."""
 
     early: list[Line]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.progress.board import Board, State, Work, joint_seconds, joint_state
 from gomab_tasks.progress.drawing import Line, Piece, Space
@@ -25,8 +27,7 @@ _WORDS: dict[State, str] = {
 _DISPENSABLE: tuple[State, ...] = ("waiting", "finished", "stopped", "failed", "running")
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(Struct, frozen=True):
     state: State
     sign: Piece
     cells: list[Piece]

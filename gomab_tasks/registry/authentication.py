@@ -12,8 +12,9 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
+
+from msgspec import Struct
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.credentials import Found
@@ -36,8 +37,7 @@ _PART = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))|([A-Za-z][\w
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """Hold one way to log in that a registry offers; the scheme is in lower case."""
 
     scheme: str
@@ -68,10 +68,12 @@ def push_scope(name: str) -> str:
     return f"repository:{name}:pull,push"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    header: str = field(repr=False)
+class _Token(Struct, frozen=True):
+    header: str
     ends: float
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(ends={self.ends!r})"
 
 
 class Authentication:

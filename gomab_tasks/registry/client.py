@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import INDEX, LARGEST_DOCUMENT, MANIFEST, Descriptor, digest_of
@@ -29,8 +30,7 @@ _OK, _CREATED, _ACCEPTED, _NO_CONTENT, _PARTIAL = 200, 201, 202, 204, 206
 _LACKING = frozenset({404})
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Hold a manifest or index as the registry has it; the digest is that of the content."""
 
     media_type: str

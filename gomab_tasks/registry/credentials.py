@@ -11,8 +11,9 @@ import binascii
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.grammar import DOCKER_HUB, HUB_ALIASES
@@ -26,8 +27,7 @@ HUB_KEY = "https://index.docker.io/v1/"
 _API_PATHS = ("/v1", "/v2")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """Hold what was found for a repository.
 
     Attributes:
@@ -39,14 +39,16 @@ class Found:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Hold one config file, or the variable that stands for one."""
 
     where: str
-    auths: Mapping[str, object] = field(repr=False)
+    auths: Mapping[str, object]
     helpers: Mapping[str, object]
     store: object
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(where={self.where!r})"
 
 
 def find_credentials(repository: Repository, processes: Processes, warn: Callable[[str], None]) -> Found:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Hold a login; secrets never show in its repr.
 
     Attributes:
@@ -17,9 +16,13 @@ class Credentials:
 
     where: str
     username: str = ""
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
-    registry_token: str = field(default="", repr=False)
+    password: str = ""
+    identity_token: str = ""
+    registry_token: str = ""
+
+    def __repr__(self) -> str:
+        """Keep secrets out of tracebacks."""
+        return f"{type(self).__name__}(where={self.where!r}, username={self.username!r})"
 
     @property
     def has_secret(self) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -24,8 +25,7 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """Hold a file that is sent as a body, however often it takes.
 
     Attributes:
@@ -35,7 +35,7 @@ class Upload:
 
     path: Path
     size: int
-    on_sent: Callable[[int], None] = field(default=lambda _size: None, repr=False)
+    on_sent: Callable[[int], None] = lambda _size: None
 
     @contextmanager
     def opened(self) -> Iterator[Reader]:
@@ -66,18 +66,16 @@ class Reader:
         return piece
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Hold one request. A body can be sent again."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | Upload | None = field(default=None, repr=False)
+    body: bytes | Upload | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Hold one answer; names of headers are in lower case."""
 
     status: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gomab_tasks import grammar
 from gomab_tasks.errors import SettingsError
@@ -12,8 +12,7 @@ _HUB_API = "registry-1.docker.io"
 _LONGEST_NAME = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """Hold where images are kept: `docker.io` and `library/alpine`."""
 
     registry: str
@@ -23,8 +22,7 @@ class Repository:
         return f"{self.registry}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """Hold a repository and what is meant in it; tag or digest may be empty, not both."""
 
     repository: Repository

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.oci.descriptor import (
@@ -40,15 +41,14 @@ Entry = dict[str, object]
 """A descriptor with an `artifactType`, as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Struct, frozen=True):
     """Hold what is attached to a subject: its type, and one document with its media type."""
 
     artifact_type: str
     subject: Descriptor
     media_type: str
-    content: bytes = field(repr=False)
-    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layer(self) -> Descriptor:
@@ -91,8 +91,7 @@ def attach(client: Client, repository: Repository, artifact: Artifact) -> Descri
     return pushed
 
 
-@dataclass(frozen=True, slots=True)
-class Referrer:
+class Referrer(Struct, frozen=True):
     """Hold what a registry lists of an artifact."""
 
     digest: str

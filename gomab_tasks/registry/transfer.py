@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TypeVar
+
+from msgspec import Struct
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.oci.descriptor import INDEX, Descriptor
@@ -27,8 +28,7 @@ from gomab_tasks.units import mebibytes
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """Hold all that a root leads to, each once: blobs, then manifests, then the root."""
 
     layout: Layout
@@ -37,8 +37,7 @@ class Content:
     blobs: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """Say what a push did.
 
     Attributes:
@@ -58,8 +57,7 @@ class Pushed:
     sent_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Hold where an image goes.
 
     Attributes:

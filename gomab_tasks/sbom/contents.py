@@ -6,10 +6,11 @@ import hashlib
 import posixpath
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from gomab_tasks import __version__, files
 from gomab_tasks.errors import VerificationError
@@ -26,8 +27,7 @@ from gomab_tasks.platforms import Platform
 _EPOCH = "1970-01-01T00:00:00Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
+class File(Struct, frozen=True, kw_only=True):
     """Hold a regular file of an image.
 
     Attributes:
@@ -44,8 +44,7 @@ class File:
     build: BuildInfo | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """Hold the image that another one stands on; its `layers` lowest layers come from there.
 
     Attributes:
@@ -58,8 +57,7 @@ class Base:
     layers: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageContents:
+class ImageContents(Struct, frozen=True, kw_only=True):
     """Hold what a bill of materials says of an image for one platform.
 
     Attributes:

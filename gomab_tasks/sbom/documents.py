@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import SettingsError
@@ -23,8 +24,7 @@ from gomab_tasks.units import columns
 _WHEELS = ("certifi", "tzdata")
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """Hold a format: its name, how its files end, what registries call it, and its writer."""
 
     name: str
@@ -39,8 +39,7 @@ FORMATS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """Hold a document that was written; the path is relative to the root.
 
     Attributes:
@@ -57,8 +56,7 @@ class Document:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class SbomResult:
+class SbomResult(Struct, frozen=True):
     """Hold the documents of all images and platforms."""
 
     documents: tuple[Document, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.golang.buildinfo import BuildInfo, Module
 from gomab_tasks.sbom.contents import ImageContents
@@ -15,8 +16,7 @@ _DEVEL = "(devel)"
 _RELEASE = re.compile(r"go(?P<number>\d+(?:\.\d+)+)(?P<preview>(?:rc|beta)\d+)?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(Struct, frozen=True, kw_only=True):
     """Hold a package.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks.settings.kind import Kind, Schema
 from gomab_tasks.settings.problem import (
@@ -22,8 +24,7 @@ T = TypeVar("T")
 _METADATA = "gomab"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(Struct, frozen=True, kw_only=True):
     """Hold what one key of a table is.
 
     Attributes:
@@ -78,7 +79,7 @@ def keys_of(record: type[object]) -> Mapping[str, Key]:
     for field in dataclasses.fields(cast("Any", record)):
         if declared := field.metadata.get(_METADATA):
             name = declared.name or field.name.replace("_", "-")
-            keys[name] = dataclasses.replace(declared, name=name, field=field.name)
+            keys[name] = replace(declared, name=name, field=field.name)
     return keys
 
 

@@ -1,8 +1,4 @@
-"""Read one TOML value: each kind of value knows its form, its name and its JSON Schema.
-
-Plain classes, since every `nox -l` imports them and a dataclass costs half a
-millisecond each.
-"""
+"""Read one TOML value: each kind of value knows its form, its name and its JSON Schema."""
 
 from __future__ import annotations
 

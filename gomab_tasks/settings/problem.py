@@ -6,7 +6,8 @@ import contextlib
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.secrets import redactor
@@ -22,8 +23,7 @@ _LONGEST = 60
 _redact = redactor({})
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Hold one problem.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.settings.problem import show
 
@@ -30,8 +31,7 @@ _NUMBER = r"([0-9]+)(?:[.,]([0-9]+))?\s*([kmgKMG]?)\w*"
 _FACTORS = {unit.lower(): factor for unit, factor in UNITS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
+class Growth(Struct, frozen=True):
     """Hold how much larger than the baseline an image may be: one of the two is set.
 
     Attributes:

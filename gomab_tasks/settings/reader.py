@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tomli
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
@@ -84,8 +84,7 @@ def build(partial: _Partial, source: Path) -> Settings:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
+class _Layer(Struct, frozen=True):
     """Hold what one source gave, and its problems."""
 
     raw: object

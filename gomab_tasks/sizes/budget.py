@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks import github
 from gomab_tasks.errors import NotMeasurableError
@@ -14,8 +15,7 @@ from gomab_tasks.sizes.measure import Measurement
 from gomab_tasks.units import MIB, budget, columns, mebibytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """Hold one platform's sizes with the limits they were held against, all in bytes.
 
     Attributes:
@@ -37,8 +37,7 @@ class Verdict:
     lacking: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SizesResult:
+class SizesResult(Struct, frozen=True):
     """Hold the verdict for every image and platform measured."""
 
     sizes: tuple[Verdict, ...]
@@ -145,8 +144,7 @@ def _allowed(growth: Growth) -> str:
     return budget(growth.bytes) if growth.bytes is not None else str(growth)
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(Struct, frozen=True):
     """Hold a budget: the table that it stands in, and its name there."""
 
     table: str

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 
 from gomab_tasks.output.record import ImageRecord
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Measurement:
+class Measurement(Struct, frozen=True, order=True):
     """Hold an image's sizes on a platform.
 
     Attributes:

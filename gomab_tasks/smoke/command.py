@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import as_list
@@ -13,8 +14,7 @@ from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.settings import Smoke
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """Hold a command and what surrounds it.
 
     Attributes:

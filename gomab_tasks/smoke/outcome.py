@@ -8,10 +8,10 @@ A platform that was not run leaves nothing, so it takes no pass away.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
@@ -21,8 +21,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.smoke.trial import State, Trial
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """Hold how the last trial of a platform went.
 
     Attributes:

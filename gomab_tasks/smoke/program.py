@@ -20,8 +20,9 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from gomab_tasks import files, machine
 from gomab_tasks.oci.layout import Layout
@@ -50,8 +51,7 @@ _POINTERS = {"SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", "ZONEINFO": 
 _NUMBERS = re.compile(r"(\d+)(?::(\d+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """Hold a program that runs on this machine; its ports are the machine's."""
 
     child: Child
@@ -66,8 +66,7 @@ class Running:
         return ""
 
 
-@dataclass(slots=True)
-class ProgramStage:
+class ProgramStage(Struct, frozen=True):
     """Run an image's program as a process.
 
     Attributes:
@@ -83,16 +82,23 @@ class ProgramStage:
     port: int | None
     folder: Path
     emulator: str | None = None
-    how: str = field(init=False)
-    is_native: bool = field(init=False)
-    refusals: frozenset[int] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.is_native = is_own(self.image.platform) and not self.emulator
-        name = Path(self.emulator).name.removesuffix("-static") if self.emulator else "binfmt"
-        # unshare(1): what was to be run in the root cannot be, or the kernel's emulator is not in it.
-        self.refusals = frozenset() if self.is_native or self.emulator else frozenset({126, 127})
-        self.how = "program" if is_kin(self.image.platform) and not self.emulator else name
+    @property
+    def how(self) -> str:
+        """Name what runs it."""
+        if self.emulator:
+            return Path(self.emulator).name.removesuffix("-static")
+        return "program" if is_kin(self.image.platform) else "binfmt"
+
+    @property
+    def is_native(self) -> bool:
+        """Tell whether the machine needs no emulator."""
+        return is_own(self.image.platform) and not self.emulator
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """Give unshare(1)'s: the program cannot be run, or the kernel's emulator is not in its root."""
+        return frozenset() if self.is_native or self.emulator else frozenset({126, 127})
 
     @contextmanager
     def running(self) -> Iterator[Running]:

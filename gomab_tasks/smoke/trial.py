@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.process import Child
@@ -56,25 +57,29 @@ class Started(Protocol):
 
 
 class Stage(Protocol):
-    """Be a way to run an image's program.
+    """Be a way to run an image's program."""
 
-    Attributes:
-        how: its name in results.
-        is_native: whether the architecture is its own; then a refusal is a failure.
-        refusals: exit codes by which the stage says that it could not start the program.
-    """
+    @property
+    def how(self) -> str:
+        """Give its name in results."""
+        ...
 
-    how: str
-    is_native: bool
-    refusals: frozenset[int]
+    @property
+    def is_native(self) -> bool:
+        """Tell whether the architecture is its own; then a refusal is a failure."""
+        ...
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """Give the exit codes by which the stage says that it could not start the program."""
+        ...
 
     def running(self) -> AbstractContextManager[Started]:
         """Run the program for a block; raises `CannotRunError`, `ToolError`."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """Hold what is expected: an answer at `path`, else the exit code."""
 
     path: str | None
@@ -83,8 +88,7 @@ class Check:
     within: float
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(Struct, frozen=True):
     """Hold how it went for one platform.
 
     Attributes:
@@ -117,8 +121,7 @@ class Trial:
         return "\n".join([head, *(f"  | {line}" for line in self.output)])
 
 
-@dataclass(frozen=True, slots=True)
-class SmokeResult:
+class SmokeResult(Struct, frozen=True):
     """Hold the trials of all images and platforms."""
 
     trials: tuple[Trial, ...]
@@ -153,8 +156,7 @@ def check_of(group: Group) -> Check | None:
     return Check(smoke.path, int(port.partition("/")[0]), smoke.exit, smoke.within)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """Hold how one stage's run ended."""
 
     passed: bool

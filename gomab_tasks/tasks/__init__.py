@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from gomab_tasks.tasks import checkout, ci, delivery, dockerfiles, images, sboms, sizes, start
 from gomab_tasks.tasks.options import TaskOption, options_of
 
 
 class Result(Protocol):
-    """Be what a task gives: a dataclass for JSON, with a text for people."""
+    """Be what a task gives: a value for JSON, with a text for people."""
 
     def text(self) -> str:
         """Give what a terminal shows, without a last newline."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """Hold a row of the table of contents.
 
     Attributes:

@@ -26,7 +26,7 @@ def dockerfile(
     `--target`; the first one is made without. Digests that a committed file has
     stay, unless `--pin` asks for new ones.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from gomab_tasks.dockerfile.text import words_of, write_text
     from gomab_tasks.facts import read_facts

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
+
+from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 
@@ -19,16 +20,14 @@ _KINDS: dict[object, Kind] = {bool: "flag", int: "number", str: "word", tuple[st
 _LETTERS = {"arch": "a", "jobs": "j", "quiet": "q", "tag": "t"}
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """Annotate a parameter with its help text, and what its value is called in help."""
 
     help: str
     metavar: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOption:
+class TaskOption(Struct, frozen=True):
     """Hold one option of a task.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.engines.container import Container, Wanted, container, loaded
@@ -109,8 +110,7 @@ def _try_image(
             yield trial
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """Hold what is tried: one platform of an image, and what may run it."""
 
     project: Project
@@ -184,24 +184,31 @@ def _stages(subject: Subject) -> Iterator[Stage]:
         yield from (ProgramStage(*program, one) for one in ways)
 
 
-@dataclass(slots=True)
-class EngineStage:
+class EngineStage(Struct, frozen=True):
     """Run an image in a container, loaded under a name that is nobody else's."""
 
     subject: Subject
     engine: Engine
     command: Command
-    how: str = field(init=False)
-    is_native: bool = field(init=False)
-    refusals: frozenset[int] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.how = self.engine.name
-        self.is_native = self.engine.platform == self.subject.image.platform
-        # An engine that answers and yet starts nothing is common inside containers.
-        # Who names one in the table wants that one.
+    @property
+    def how(self) -> str:
+        """Name the engine."""
+        return self.engine.name
+
+    @property
+    def is_native(self) -> bool:
+        """Tell whether the engine's machine needs no emulator."""
+        return self.engine.platform == self.subject.image.platform
+
+    @property
+    def refusals(self) -> frozenset[int]:
+        """Give the codes by which an engine starts nothing, which is common inside containers.
+
+        Who names one in the table wants that one.
+        """
         is_named = self.subject.project.settings.engine == self.engine.name
-        self.refusals = frozenset() if is_named else _REFUSALS
+        return frozenset() if is_named else _REFUSALS
 
     @contextmanager
     def running(self) -> Iterator[Container]:

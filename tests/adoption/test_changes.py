@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.adoption.changes import Adoption, Change, find_adoption, write_adoption
 from gomab_tasks.errors import SettingsError, StorageError
@@ -90,9 +91,10 @@ def test_all_or_none(hello: Path) -> None:
     adoption = find_adoption(open_project(hello), TASKS)
     broken = adoption.changes[1].path.parent / "file" / "noxfile.py"
     (hello / "file").write_text("in the way")
-    object.__setattr__(adoption.changes[1], "path", broken)
+    first, second, *others = adoption.changes
+    changes = (first, replace(second, path=broken), *others)
     with pytest.raises(StorageError):
-        write_adoption(adoption)
+        write_adoption(replace(adoption, changes=changes))
     assert snapshot(hello) == before | {"file": b"in the way"}
 
 

@@ -6,11 +6,11 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.bases.base import Base, inherit, owner_of
 from gomab_tasks.contents.rootfs import User

@@ -7,11 +7,11 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 import certifi
+from msgspec.structs import replace
 
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST
 from gomab_tasks.oci.image import ImageSpec, config_bytes, index_bytes, manifest_bytes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.delivery.collect import RECORD_TYPE, record_artifact
 from gomab_tasks.errors import RegistryError, VerificationError

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.dockerfile.stages import Compile, Sources, build_stage
 from gomab_tasks.dockerfile.words import mark_fields

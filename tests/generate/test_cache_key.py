@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.generate.cache_key import CacheKeyResult, make_keys
@@ -28,7 +29,9 @@ SETTINGS = open_project(Path(__file__).parent).settings
 
 
 def keys(facts: Facts, *, go: Go | None = None, arch: str = "all") -> CacheKeyResult:
-    settings: Settings = replace(SETTINGS, shared=replace(SETTINGS.shared, go=go or Go()))
+    settings: Settings = dataclasses.replace(
+        SETTINGS, shared=dataclasses.replace(SETTINGS.shared, go=go or Go())
+    )
     return make_keys(facts, plan_images(settings, facts, select((arch,), settings)))
 
 

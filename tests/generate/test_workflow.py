@@ -6,11 +6,11 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import gomab_tasks
 from gomab_tasks.errors import SettingsError, VerificationError

@@ -3,10 +3,10 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import CompileError, SettingsError
 from gomab_tasks.golang.binary import verify_binary

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import StoppedError, StorageError, VerificationError
 from gomab_tasks.oci.descriptor import LAYER_GZIP, digest_of
@@ -148,7 +148,7 @@ def test_the_work_can_be_stopped(cache: LayerCache, layout: Layout) -> None:
 
 _MEMORY_SCRIPT = """
 import sys
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
@@ -189,7 +189,7 @@ def test_whatever_decides_the_bytes_changes_the_key(
     change: dict[str, object], cache: LayerCache, layout: Layout
 ) -> None:
     """Two different layers never share a record."""
-    changed = replace(SMALL[0], **change)  # type: ignore[arg-type]
+    changed = replace(SMALL[0], **change)
     assert cache.layer([changed, *SMALL[1:]], layout, 1) != cache.layer(SMALL, layout, 1)
     assert len(names_of(cache)) == 2
 

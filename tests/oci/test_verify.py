@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import (
@@ -201,12 +201,8 @@ def test_a_known_layer_is_not_unpacked(made: Made, forgery: Forgery, refused: Re
     refused(made.layout, f"{blob_name(stored.digest)}: cannot be decompressed: ")
 
 
-class CountingLayout(Layout):
+class CountingLayout(Layout, frozen=True):
     """Note each layer that is read."""
-
-    def __init__(self, folder: Path, read: list[str]) -> None:
-        super().__init__(folder)
-        object.__setattr__(self, "read", read)
 
     read: list[str]
 

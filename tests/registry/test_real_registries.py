@@ -7,11 +7,11 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import RegistryError
 from gomab_tasks.oci.descriptor import Descriptor

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, MANIFEST, Descriptor, Layer

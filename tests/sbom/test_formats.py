@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.sbom.contents import ImageContents
 from gomab_tasks.sbom.cyclonedx import cyclonedx_bytes

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.golang.buildinfo import BuildInfo, Module
 from gomab_tasks.sbom.contents import ImageContents
