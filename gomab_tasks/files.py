@@ -224,13 +224,18 @@ def prepare_output(out: Path) -> None:
             remove_stale(folder)
 
 
+def is_output(folder: Path) -> bool:
+    """Tell whether `prepare_output` has made a folder."""
+    return (folder / MARKER).is_file()
+
+
 def check_output(out: Path) -> None:
     """Raise what stops `prepare_output` before it writes anything."""
     with storage_errors(out, _OTHER_OUT):
         there = next(path for path in (out, *out.parents) if os.path.lexists(path))
         if not there.is_dir():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
-        if there == out and not all(map(_is_ours, out.iterdir())) and not (out / MARKER).is_file():
+        if there == out and not all(map(_is_ours, out.iterdir())) and not is_output(out):
             raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
 
 
@@ -252,7 +257,7 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
         if out.is_symlink() or out.exists():
             raise StorageError(f"{out}: is not a folder that gomab made; nothing was removed")
         return 0, ()
-    if not (out / MARKER).is_file():
+    if not is_output(out):
         raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
     _require_idle(out)
     size = 0

@@ -144,7 +144,7 @@ class _Run(Struct):
 
     def leave(self, outcome: Outcome) -> None:
         """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
-        if not self.project or not (self.project.out / files.MARKER).is_file():
+        if not self.project or not files.is_output(self.project.out):
             return
         arch: Sequence[str] = self.options.get("arch") or ()
         name = "-".join([self.task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from gomab_tasks.contents.sources import LEFT_OUT
 from gomab_tasks.errors import ToolError
 from gomab_tasks.plan import Plan
 from gomab_tasks.project import Project
@@ -27,12 +28,16 @@ def warn_ignored(project: Project, plan: Plan) -> None:
 
 def _list_ignored(project: Project, sources: list[str]) -> list[str]:
     """Ask git for files and folders, relative to the root, that it ignores and does not track."""
-    words = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--", *sources]
+    words = ["ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z", "--"]
+    asked = [f":(literal){source}" for source in sources]
     try:
-        completed = project.processes.run(["git", "--literal-pathspecs", *words], cwd=project.root)
+        completed = project.processes.run(
+            ["git", *words, *asked, f":(exclude,literal){project.settings.out}"], cwd=project.root
+        )
     except ToolError:
         return []
-    return [path for path in completed.stdout.split("\0") if path] if completed.code == 0 else []
+    paths = completed.stdout.split("\0") if completed.code == 0 else []
+    return [path for path in paths if path and PurePath(path).name not in LEFT_OUT]
 
 
 def _meet(one: PurePath, other: PurePath) -> bool:

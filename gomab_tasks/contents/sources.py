@@ -10,13 +10,19 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gomab_tasks import files
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
 from gomab_tasks.settings.problem import KeyPath, WrongValueError, collecting, show, wrong
 
+LEFT_OUT = (".git", ".nox", ".tox", ".venv", "__pycache__")
+"""Names that no folder brings into an image: each checkout has others in them."""
 
-def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
+
+def file_entries(items: Sequence[FileEntry], root: Path) -> list[Entry]:
     """List the table's `files`, folders walked through, in the order of their paths.
+
+    Folders leave out `LEFT_OUT` and output folders, or an image would hold the one before it.
 
     Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
 
@@ -25,7 +31,7 @@ def file_entries(files: Sequence[FileEntry], root: Path) -> list[Entry]:
     """
     entries: list[Entry] = []
     with collecting() as part:
-        for number, item in enumerate(files):
+        for number, item in enumerate(items):
             with part():
                 entries += _entries_of(item, ("image", "files", number), root)
     return unique(entries)
@@ -76,12 +82,16 @@ def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
     elif stat.S_ISDIR(status.st_mode):
         if to:
             yield Entry(path=to, kind="directory", mode=0o755)
-        for child in sorted(path.iterdir()):
+        for child in sorted(filter(_is_taken, path.iterdir())):
             yield from _walk(child, f"{to}/{child.name}".lstrip("/"), origin)
     elif stat.S_ISREG(status.st_mode):
         yield _file(path, to)
     else:
         raise origin.refuse(path, "is no file, folder or link; images cannot hold it")
+
+
+def _is_taken(path: Path) -> bool:
+    return path.name not in LEFT_OUT and not (path.is_dir() and files.is_output(path))
 
 
 def _file(path: Path, to: str) -> Entry:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gomab_tasks.contents.sources import LEFT_OUT
 from gomab_tasks.dockerfile import stages, words
 from gomab_tasks.dockerfile.root import root_stages
 from gomab_tasks.facts import Facts
@@ -36,7 +37,6 @@ VALUES = {
 """What gives the values of fields to those without gomab, of a clean checkout."""
 
 _NEXT_LINE = " \\\n  "
-_LEFT_OUT = (".nox", ".tox", ".venv", "**/__pycache__")
 
 
 class DockerfileText(Struct, frozen=True):
@@ -259,5 +259,6 @@ def _ignored(project: Project, images: Sequence[ImagePlan]) -> str:
     """Leave out what no program is made of; not a word about code, for Go may embed any file."""
     file = project.settings.dockerfile.file
     stamped = any(image.group.go.vcs_stamp for image in images)
-    lines = [project.settings.out, file, f"{file}.dockerignore", *_LEFT_OUT, *([] if stamped else [".git"])]
+    names = [f"**/{name}" for name in LEFT_OUT if not (stamped and name == ".git")]
+    lines = [project.settings.out, file, f"{file}.dockerignore", *names]
     return "\n".join([f"{HEADING}.", *lines, ""])

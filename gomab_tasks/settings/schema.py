@@ -181,7 +181,7 @@ class Image:
         Items(Record(FileEntry), unique="to"),
         [],
         'Files and folders: `{ from = "migrations", to = "/app/migrations" }`. Their modes are 0644, or 0755 '
-        "where executable.",
+        "where executable. Folders leave out `.git`, `.venv`, `.nox`, `.tox`, `__pycache__` and `out`.",
         also=("copy", "add", "include"),
     )
     labels: Mapping[str, str] = key(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.files import prepare_output
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.checkout import plan
@@ -61,6 +62,15 @@ def test_ignored_files_are_named(root: Path, source: str, warning: str) -> None:
     assert warnings(root, source) == [
         f"image.files: '{source}': {warning}, so other checkouts may lack it: their images would differ"
     ]
+
+
+def test_what_is_left_out_is_not_warned_about(root: Path) -> None:
+    """It gets into no image."""
+    (root.parent / ".gitignore").write_text(".venv/\n")
+    (root / ".venv").mkdir()
+    (root / ".venv/python").touch()
+    prepare_output(root / "build/gomab")
+    assert warnings(root, ".") == []
 
 
 def test_each_entry_has_its_own_warning(root: Path) -> None:

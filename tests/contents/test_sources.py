@@ -10,6 +10,7 @@ import pytest
 
 from gomab_tasks.contents.sources import file_entries
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.files import prepare_output
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
 from gomab_tasks.settings.problem import WrongValueError
@@ -28,6 +29,16 @@ def test_folders_are_walked(root: Path) -> None:
         "srv/x/deep",
         "srv/x/deep/b.txt",
     ]
+
+
+def test_what_each_checkout_has_for_itself_is_left_out(root: Path) -> None:
+    """Repositories, environments and output folders, or an image would hold the one before it."""
+    for name in (".git", ".venv", "deep/__pycache__"):
+        (root / "data" / name).mkdir()
+        (root / "data" / name / "file").touch()
+    prepare_output(root / "data/build/gomab")
+    assert list(files(root, "data", "/")) == ["a.txt", "build", "deep", "deep/b.txt"]
+    assert list(files(root, "data/.venv", "/venv")) == ["venv", "venv/file"]
 
 
 def test_a_folder_may_become_the_root(root: Path) -> None:

@@ -63,17 +63,17 @@ def test_the_context_leaves_out_what_is_no_code(module: Module, make: Make) -> N
         "build/gomab",
         "Dockerfile",
         "Dockerfile.dockerignore",
-        ".nox",
-        ".tox",
-        ".venv",
+        "**/.git",
+        "**/.nox",
+        "**/.tox",
+        "**/.venv",
         "**/__pycache__",
-        ".git",
     ]
 
 
 def test_a_stamp_needs_the_repository(everything: Path, make: Make) -> None:
     """With `vcs-stamp` git's folder is part of the context."""
-    assert ".git" not in make(everything).dockerignore.splitlines()
+    assert "**/.git" not in make(everything).dockerignore.splitlines()
 
 
 @pytest.mark.parametrize("name", [*MODULES, "everything"])
