@@ -61,7 +61,7 @@ def run_builds(
         project.emit(Event("planned", "compile", planned.build.subject, str(planned.build.platform)))
     for event in announced:
         project.emit(event)
-    site = Site(project.processes, facts.toolchain, facts.module.folder, capacity.share)
+    site = Site(project.processes, facts.toolchain, facts.module, capacity.share)
     outcomes = run_all(
         [functools.partial(_run_one, project, site, planned, then) for planned in plan.builds],
         capacity.side_by_side,

@@ -92,7 +92,7 @@ def _table(project: Project) -> Iterator[Finding]:
 def _go(project: Project) -> Iterator[Finding]:
     found = "not found"
     try:
-        module = read_module(project.module)
+        module = read_module(project.module, project.root)
         what = module.path or f"workspace of {len(module.members)} modules"
         yield Finding("module", "ok", what + (", vendored" if module.vendored else ""))
         go = find_go(project.environment)

@@ -56,7 +56,7 @@ def read_facts(project: Project) -> Facts:
     Raises `SettingsError` for a project without a module or main package and
     `ToolchainError` for a missing or too old Go.
     """
-    module = read_module(project.module)
+    module = read_module(project.module, project.root)
     go = find_go(project.environment)
     # Side by side, since every build waits for both.
     toolchain, found = run_both(

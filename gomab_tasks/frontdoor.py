@@ -106,8 +106,11 @@ class _Run(Struct):
     def show(self, *, as_json: bool, quiet: bool) -> Outcome:
         """Do the task and show how it goes and ends."""
         # A view that changes in place would write over the question.
-        make = Plain if self.task.asks else functools.partial(renderer, environment=os.environ)
-        view: Renderer = make(sys.stderr, quiet=quiet)
+        view: Renderer = (
+            Plain(sys.stderr, quiet=quiet)
+            if self.task.asks
+            else renderer(sys.stderr, os.environ, self.door.root, quiet=quiet)
+        )
         outcome = self.ended(functools.partial(self.watch, view))
         text = _document(self.task, outcome).decode() if as_json else _text(outcome)
         printed = self.ended(functools.partial(_print, text))

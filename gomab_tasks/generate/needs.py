@@ -185,7 +185,7 @@ def find_needs(project: Project) -> Needs:
     named = settings.images or {"": settings.shared}
     require_linux({name: group.platforms for name, group in named.items()}, (), settings.source)
     _require_buildx(settings)
-    module = read_module(project.module)
+    module = read_module(project.module, project.root)
     folder = _git(project, "rev-parse", "--show-prefix").rstrip("/")
     top = project.root.parents[len(Path(folder).parts) - 1] if folder else project.root
     commands = find_commands(project, top)

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from gomab_tasks import files
 from gomab_tasks.errors import CompileError, SettingsError, StorageError
 from gomab_tasks.golang.failure import explain_download, is_download_failure
-from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.golang.module import MainPackage, Module
 from gomab_tasks.golang.toolchain import Toolchain
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Completed, Processes
@@ -163,7 +163,7 @@ class Site(Struct, frozen=True):
 
     processes: Processes
     toolchain: Toolchain
-    module: Path
+    module: Module
     share: Share
 
 
@@ -180,14 +180,14 @@ def go_build(site: Site, build: Build, log: Path, on_line: Callable[[str], None]
     with files.temporary_folder(build.output.parent) as temporary:
         completed = site.processes.run(
             [site.toolchain.go, *arguments(build, site.toolchain, site.share.compilers)],
-            cwd=site.module,
+            cwd=site.module.folder,
             env=environment(build, site.share, temporary, site.processes.environment),
             on_line=on_line,
         )
     files.write(log, completed.stderr)
     if completed.code:
         _require_room(completed, build, site.toolchain)
-        raise _failure(completed, log)
+        raise _failure(completed, log, site.module)
     return completed
 
 
@@ -236,8 +236,9 @@ def _require_room(completed: Completed, build: Build, toolchain: Toolchain) -> N
         )
 
 
-def _failure(completed: Completed, log: Path) -> BuildFailedError:
-    lines = [line for line in completed.stderr.splitlines() if line and not line.startswith("#")]
+def _failure(completed: Completed, log: Path, module: Module) -> BuildFailedError:
+    printed = completed.stderr.splitlines()
+    lines = [module.shown(line) for line in printed if line and not line.startswith("#")]
     what = f"go build failed after {completed.seconds:.1f} s"
     if is_download_failure(completed.stderr):
         what, *lines = explain_download(completed.stderr).splitlines()

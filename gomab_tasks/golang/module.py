@@ -39,6 +39,7 @@ class Module(Struct, frozen=True):
         members: the folders of a workspace's modules, or just `folder`.
         vendored: dependencies lie in vendor/, so nothing is downloaded.
         sums: the files that decide what is downloaded, those that exist.
+        prefix: leads from where messages' paths begin to `folder`; empty where that is the same.
     """
 
     folder: Path
@@ -47,6 +48,14 @@ class Module(Struct, frozen=True):
     members: tuple[Path, ...]
     vendored: bool
     sums: tuple[Path, ...]
+    prefix: str = ""
+
+    def shown(self, line: str) -> str:
+        """Let the path that begins a line of Go's begin where messages' paths do."""
+        found = _LOCATION.match(line)
+        if not found or not self.prefix or os.path.isabs(found[1]):  # noqa: PTH117 - text
+            return line
+        return posixpath.normpath(posixpath.join(self.prefix, found[1])) + line[found.end(1) :]
 
 
 class MainPackage(Struct, frozen=True, order=True):
@@ -64,14 +73,17 @@ class Mains(Struct, frozen=True):
     skipped: tuple[str, ...] = ()
 
 
-def read_module(folder: Path) -> Module:
+def read_module(folder: Path, root: Path | None = None) -> Module:
     """Read go.mod, or go.work where there is no go.mod.
+
+    Args:
+        root: where messages' paths begin; the folder itself if not given.
 
     Raises `SettingsError` when there is neither.
     """
     for name in ("go.mod", "go.work"):
         if (folder / name).is_file():
-            return _read(folder, folder / name)
+            return _read(folder, folder / name, root or folder)
     raise SettingsError(
         f"no go.mod or go.work in {folder}; set `module` in [tool.gomab] to the folder that holds it"
     )
@@ -83,7 +95,8 @@ def check_toolchain(module: Module, toolchain: Toolchain) -> None:
         for name in ("go.mod", "go.work"):
             wanted = _directive(_text(folder / name), "go")
             if wanted:
-                require_version(toolchain, wanted, os.path.relpath(folder / name, module.folder))
+                file = module.shown(f"{os.path.relpath(folder / name, module.folder)}:")
+                require_version(toolchain, wanted, file.rstrip(":"))
 
 
 def program_name(import_path: str) -> str:
@@ -179,9 +192,10 @@ class PackageLister(Struct, frozen=True):
             raise CompileError(explain_download(words))
         if broken := _BROKEN_FILE.search(words):
             lines = broken[1].splitlines()
-            raise SettingsError(f"{line.strip()}; mend that line, as Go reads it" for line in lines)
+            shown = (self.module.shown(line.strip()) for line in lines)
+            raise SettingsError(f"{line}; mend that line, as Go reads it" for line in shown)
         if lost := _LOST_MEMBER.search(words):
-            raise SettingsError(f"go.work: {lost[0]}; mend its use line")
+            raise SettingsError(self.module.shown(f"go.work: {lost[0]}; mend its use line"))
         if completed.code:
             raise ToolchainError(f"go list failed in {self.module.folder.name}: {words}")
 
@@ -261,7 +275,7 @@ def _is_likely(folder: Path, member: Path) -> bool:
     return folder in (member, member / "cmd" / folder.name)
 
 
-def _read(folder: Path, path: Path) -> Module:
+def _read(folder: Path, path: Path, root: Path) -> Module:
     text = _text(path)
     members = (folder,) if path.name == "go.mod" else tuple((folder / use).resolve() for use in _uses(text))
     sums = [path, path.with_suffix(".sum") if path.name == "go.mod" else folder / "go.work.sum"]
@@ -274,6 +288,7 @@ def _read(folder: Path, path: Path) -> Module:
         members=members,
         vendored=(folder / "vendor" / "modules.txt").is_file(),
         sums=tuple(sum_ for sum_ in sums if sum_.is_file()),
+        prefix="" if folder == root else os.path.relpath(folder, root),
     )
 
 
@@ -299,6 +314,7 @@ def _uses(text: str) -> list[str]:
 
 
 _FIELDS = "ImportPath,Name,Dir,Error,Match,Standard"
+_LOCATION = re.compile(r"([^\s:][^:]*\.(?:go|s)(?=:\d)|[^\s:]*\bgo\.(?:mod|work)(?=:))")
 _BROKEN_FILE = re.compile(r"errors parsing .*go\.(?:mod|work):\s*((?s:.+))")
 _LOST_MEMBER = re.compile(r"cannot load module .* listed in go\.work file: .*")
 _EXCLUDED = "all its Go files need cgo, other build tags or another platform"

@@ -32,14 +32,17 @@ class GitHub:
     Groups can neither nest nor interleave, so the lines wait in memory.
 
     Args:
+        root: where the paths of messages begin.
         quiet: only annotations.
     """
 
-    def __init__(self, stream: TextIO, environment: Mapping[str, str], *, quiet: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, environment: Mapping[str, str], root: Path, *, quiet: bool = False
+    ) -> None:
         self._writer = LineWriter(stream)
         self._lock = threading.RLock()
         self._quiet = quiet
-        self._folder = _folder(environment)
+        self._folder = _folder(root, environment)
         self._failures = Failures()
         self._annotated: set[str] = set()
         self._groups: dict[str, list[str]] = {}
@@ -149,10 +152,9 @@ def _where(event: Event) -> str:
     return " ".join(map(printable_line, filter(None, (event.step, event.subject, event.platform))))
 
 
-def _folder(environment: Mapping[str, str]) -> str:
+def _folder(root: Path, environment: Mapping[str, str]) -> str:
     workspace = environment.get("GITHUB_WORKSPACE", "")
-    here = Path.cwd()
-    return str(here.relative_to(workspace)) if workspace and here.is_relative_to(workspace) else ""
+    return str(root.relative_to(workspace)) if workspace and root.is_relative_to(workspace) else ""
 
 
 def _data(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -36,16 +37,16 @@ class Renderer(Protocol):
         """
 
 
-def renderer(stream: TextIO, environment: Mapping[str, str], *, quiet: bool = False) -> Renderer:
+def renderer(stream: TextIO, environment: Mapping[str, str], root: Path, *, quiet: bool = False) -> Renderer:
     """Choose the renderer for a stream, best stderr.
 
     GitHub's groups where GITHUB_ACTIONS is true; a live view on a terminal that
     can move its cursor, outside CI; else plain lines. `TTY_COMPATIBLE=0` and
     `TTY_INTERACTIVE=0` (rich's variables) turn the live view off.
-    `quiet` leaves warnings and failures.
+    `root` is where the paths of messages begin; `quiet` leaves warnings and failures.
     """
     if environment.get("GITHUB_ACTIONS") == "true":
-        return GitHub(stream, environment, quiet=quiet)
+        return GitHub(stream, environment, root, quiet=quiet)
     if not quiet and _is_interactive(stream, environment):
         return Live(stream, environment)
     return Plain(stream, quiet=quiet)

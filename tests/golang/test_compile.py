@@ -60,7 +60,7 @@ def compiled(processes: Processes, tmp_path: Path) -> Compile:
         lister = PackageLister(processes, found.go, read_module(folder), flags.tags, env)
         mains = tuple(lister.named(paths or ["."]).mains.values())
         planned = Build(platform, mains, flags, tmp_path / "out" / "bin" / platform.slug)
-        site = Site(processes, found, folder, Share(1, 2 * GIB))
+        site = Site(processes, found, read_module(folder), Share(1, 2 * GIB))
         go_build(site, planned, tmp_path / "out" / "log.txt", lambda _: None)
         return {main.name: planned.program(main) for main in mains}
 

@@ -114,6 +114,26 @@ def test_no_module(module: ModuleFactory) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("cmd/api/main.go:3:1: no", "services/go/cmd/api/main.go:3:1: no"),
+        ("./main.go:3: no", "services/go/main.go:3: no"),
+        ("../lib/lib.go:3: no", "services/lib/lib.go:3: no"),
+        ("go.mod:3: no", "services/go/go.mod:3: no"),
+        ("/usr/lib/go/x.go:3: no", "/usr/lib/go/x.go:3: no"),
+        ("\tindented main.go:3: no", "\tindented main.go:3: no"),
+        ("package main imports x from main.go: no", "package main imports x from main.go: no"),
+        ("no such package", "no such package"),
+    ],
+)
+def test_paths_of_messages_begin_at_the_project(tmp_path: Path, line: str, shown: str) -> None:
+    """Go's begin at the module."""
+    root = write(tmp_path, {"services/go/go.mod": "module example.com/app\n"})
+    assert read_module(root / "services/go", root).shown(line) == shown
+    assert read_module(root / "services/go").shown(line) == line
+
+
+@pytest.mark.parametrize(
     ("file", "text"),
     [("go.work", "go 1.99\nuse ./app\n"), ("app/go.mod", "module example.com/app\n\ngo 1.99\n")],
 )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from gomab_tasks.errors import CompileError, StoppedError
 from gomab_tasks.progress.events import Emit, Event, step
@@ -105,7 +106,7 @@ def _cpu_seconds() -> float:
 
 
 def main(name: str, seconds: float) -> int:
-    view = renderer(sys.stderr, os.environ)
+    view = renderer(sys.stderr, os.environ, Path())
     try:
         with view as emit:
             if name == "idle":

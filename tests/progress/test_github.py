@@ -15,7 +15,7 @@ FAILURE = "after 3.2 s: cmd/api/main.go:41:7: undefined: cfg\n100% sure"
 
 def shown(*events: Event, quiet: bool = False, error: str = "") -> str:
     stream = io.StringIO()
-    view = GitHub(stream, {}, quiet=quiet)
+    view = GitHub(stream, {}, Path(), quiet=quiet)
     with view as emit:
         for event in events:
             emit(event)
@@ -101,7 +101,7 @@ def test_quiet_leaves_annotations() -> None:
 def test_what_was_cut_off_is_in_its_group() -> None:
     """A run that is stopped prints the groups that were waiting."""
     stream = io.StringIO()
-    view = GitHub(stream, {})
+    view = GitHub(stream, {}, Path())
     view(Event("finished", "verify", "", AMD64))
     view(Event("started", "compile", "api", ARM64))
     with pytest.raises(KeyboardInterrupt), view:
@@ -166,13 +166,10 @@ def test_properties_are_escaped() -> None:
     assert written == "::error title=compile a%3Ab%2C c::50%25%0Ax"
 
 
-def test_files_are_relative_to_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_relative_to_the_repository(tmp_path: Path) -> None:
     """A project in a folder of the repository: GitHub looks from the repository's root."""
-    project = tmp_path / "services" / "api"
-    project.mkdir(parents=True)
-    monkeypatch.chdir(project)
     stream = io.StringIO()
-    view = GitHub(stream, {"GITHUB_WORKSPACE": str(tmp_path)})
+    view = GitHub(stream, {"GITHUB_WORKSPACE": str(tmp_path)}, tmp_path / "services/api")
     with pytest.raises(CompileError), view:
         raise CompileError
     view.report("./main.go:3: no")

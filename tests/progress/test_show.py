@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,17 +34,17 @@ class Tty(io.StringIO):
 )
 def test_the_renderer_suits_the_terminal(environment: dict[str, str], kind: type) -> None:
     """On a terminal the environment decides."""
-    assert isinstance(renderer(Tty(), environment), kind)
+    assert isinstance(renderer(Tty(), environment, Path()), kind)
 
 
 def test_a_pipe_gets_plain_lines() -> None:
     """Whatever is forced about colours: nobody watches a pipe."""
-    assert isinstance(renderer(io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"}), Plain)
+    assert isinstance(renderer(io.StringIO(), {"TERM": "xterm", "FORCE_COLOR": "1"}, Path()), Plain)
 
 
 def test_quiet_is_never_live() -> None:
     """Warnings and failures need no view."""
-    assert isinstance(renderer(Tty(), {"TERM": "xterm"}, quiet=True), Plain)
+    assert isinstance(renderer(Tty(), {"TERM": "xterm"}, Path(), quiet=True), Plain)
 
 
 def test_rich_is_not_loaded_to_choose() -> None:
