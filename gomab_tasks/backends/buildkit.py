@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gomab_tasks import files
-from gomab_tasks.backends.native import Contents, filled_inputs, read_contents
+from gomab_tasks.backends.contents import Contents, filled_inputs, read_contents
 from gomab_tasks.backends.solve import Request, find_client, solve
 from gomab_tasks.builds import programs_lock
 from gomab_tasks.dockerfile.text import DockerfileText, write_text
