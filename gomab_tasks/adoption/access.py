@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 from gomab_tasks.adoption.findings import Findings
+from gomab_tasks.adoption.gobuild import is_go
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step
 from gomab_tasks.adoption.shell import plain
-from gomab_tasks.modules import NETWORK_VARIABLES
+from gomab_tasks.facts import NETWORK_VARIABLES
 from gomab_tasks.secrets import redactor
 
 _DEFAULTS = {"GOPROXY": "https://proxy.golang.org,direct", "GOSUMDB": "sum.golang.org"}
@@ -33,7 +34,7 @@ def carry_access(steps: Iterable[Step], findings: Findings) -> None:
 
 def _carry_variables(step: Step, findings: Findings) -> None:
     line = step.instruction.line
-    commands = [command for command in commands_of(step) if command.words[:1] == ("go",)]
+    commands = [command for command in commands_of(step) if command.words and is_go(command.words[0])]
     for name in NETWORK_VARIABLES:
         for value in {plain(command.variables.get(name, "")) for command in commands} - {""}:
             if redactor({})(value) != value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -14,24 +16,36 @@ from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
 from gomab_tasks.adoption.image import carry_image
 from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
 from gomab_tasks.adoption.recipe import Recipe, Stage
-from gomab_tasks.adoption.runs import is_idle, is_installing
+from gomab_tasks.adoption.runs import is_idle, is_installing, may_compile
 from gomab_tasks.adoption.starting import carry_start
 from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.settings.form import IMAGE_NAME_PATTERN
 
 Keys = dict[Path, Value]
+# Names that say nothing of a program, and names of folders, which -o may mean.
+_ANYTHING = frozenset({"app", "cmd", "main", "src"})
+_FOLDERS = frozenset({"bin", "build", "dist", "out"})
+_ALONE = "gomab runs go build alone; run it before"
+_UNREAD = "seems to compile a program; its flags are not read: set go.variables, go.ldflags, go.tags"
+_NAME = re.compile(r"\$(\w+)")
 
 
 class Target(Struct, frozen=True):
-    """Hold an image of a Dockerfile: its main packages, the one that starts first, and its keys."""
+    """Hold an image of a Dockerfile: its main packages, the one that starts first, and its keys.
+
+    Attributes:
+        output: the name that the Dockerfile gives to its program, where the folder's says nothing.
+    """
 
     mains: tuple[MainPackage, ...]
     findings: Findings
+    output: str
 
     @property
     def name(self) -> str:
         """What its table is called."""
-        return self.mains[0].name.lower()
+        return self.output or self.mains[0].name.lower()
 
 
 def carry_over(recipe: Recipe, ground: Ground) -> tuple[list[Target], list[str]]:
@@ -67,7 +81,7 @@ def _passed_over(recipe: Recipe) -> Iterator[tuple[Stage, str]]:
 
 def table_keys(targets: Sequence[Target], ground: Ground) -> Keys:
     """Put images into one table: what all of them have is shared."""
-    if len(targets) == 1 and len(targets[0].mains) == 1:
+    if len(targets) == 1 and len(targets[0].mains) == 1 and not targets[0].output:
         (target,) = targets
         keys = dict(target.findings.keys)
         if len(ground.mains) > 1:
@@ -80,10 +94,9 @@ def table_keys(targets: Sequence[Target], ground: Ground) -> Keys:
 
 def _carry_stage(recipe: Recipe, stage: Stage, ground: Ground) -> list[Target]:
     """Carry a stage over; where a build argument chooses the main package, once for each that it can."""
-    chosen = {
-        package for one in _used(stage, recipe) for build in builds_of(one) for package in build.packages
-    }
-    if not any("$" in package for package in chosen):
+    builds = (build for one in _used(stage, recipe) for build in builds_of(one))
+    chosen = {name for build in builds for package in build.packages for name in _NAME.findall(package)}
+    if not chosen & recipe.arguments():
         return [_carry_target(recipe, stage, ground)]
     grounds = [replace(ground, mains=(main,)) for main in reversed(ground.mains)]
     return [_carry_target(recipe, stage, alone) for alone in grounds]
@@ -100,14 +113,27 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
         if set(mains) & set(mains_of(build, ground)):
             carry_flags(build, contents.findings)
     for one in used[1:]:
-        _say_commands(one, contents.findings)
+        _say_commands(one, contents)
     has_user = any(step.instruction.name == "USER" for step in stage.all_steps())
     if mains and not contents.has_base and not has_user:
         contents.findings.say(
             stage.line,
             f'without USER it ran as root; gomab runs it as {DEFAULT_USER} (image.user = "0:0" keeps root)',
         )
-    return Target(mains, contents.findings)
+    return Target(mains, contents.findings, _output(mains[0], used, ground) if mains else "")
+
+
+def _output(main: MainPackage, used: Iterable[Stage], ground: Ground) -> str:
+    """Give the name of the file that a main package in `cmd` or the like is compiled to."""
+    if main.folder == ground.module or main.folder.name not in _ANYTHING:
+        return ""
+    builds = (build for one in used for build in builds_of(one) if mains_of(build, ground) == [main])
+    names = (posixpath.basename(build.output).lower() for build in builds if not build.output.endswith("/"))
+    return next((name for name in names if _is_name(name)), "")
+
+
+def _is_name(text: str) -> bool:
+    return bool(re.match(IMAGE_NAME_PATTERN, text)) and text not in _ANYTHING | _FOLDERS
 
 
 def _used(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
@@ -124,16 +150,15 @@ def _used(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
     yield from seen
 
 
-def _say_commands(stage: Stage, findings: Findings) -> None:
-    """Say what a stage runs besides Go: the sources may need it."""
+def _say_commands(stage: Stage, contents: Contents) -> None:
+    """Say what a stage runs besides Go: the sources may need it, or it compiles a program."""
     for step in stage.all_steps():
         for command in commands_of(step):
             if not command.words or is_idle(command) or is_installing(command):
                 continue
             if command.words[0] != "mkdir" and not read_go_build(command, step.instruction.line):
-                findings.say(
-                    step.instruction.line, f"RUN {command.text}: gomab runs go build alone; run it before"
-                )
+                why = _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
+                contents.findings.say(step.instruction.line, f"RUN {command.text}: {why}")
 
 
 def _shared(all_keys: Sequence[Keys]) -> Keys:

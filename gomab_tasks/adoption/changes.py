@@ -16,7 +16,7 @@ from gomab_tasks import files
 from gomab_tasks.adoption.carryover import Keys, Target, carry_over, table_keys
 from gomab_tasks.adoption.programs import Ground
 from gomab_tasks.adoption.recipe import read_recipe
-from gomab_tasks.adoption.search import find_dockerfiles, find_module, why_unread
+from gomab_tasks.adoption.search import FOLDERS, find_dockerfiles, find_module, why_unread
 from gomab_tasks.adoption.syntax import read_source
 from gomab_tasks.adoption.table import write_table
 from gomab_tasks.adoption.taskfiles import (
@@ -26,6 +26,8 @@ from gomab_tasks.adoption.taskfiles import (
     PACKAGE_LINES,
     extend_noxfile,
     extend_tasks,
+    find_prefix,
+    is_for_invoke,
     names_package,
 )
 from gomab_tasks.errors import SettingsError
@@ -37,6 +39,7 @@ from gomab_tasks.settings.problem import WrongValueError
 from gomab_tasks.settings.tables import ROOT
 
 _MODE = 0o644
+_NO_DOCKERFILE = f"no Dockerfile or Containerfile in {', '.join(FOLDERS)} or beside a main package"
 _LEAST_COLUMNS = 20
 
 
@@ -115,7 +118,8 @@ def find_adoption(project: Project, tasks: Collection[str]) -> Adoption:
         for change in (*_table_change(project.root, keys), *_task_changes(project.root, tasks))
         if change.after != change.before
     ]
-    return Adoption(tuple(changes), (*remarks, *_installing(changes), *_by_hand(project.root)))
+    said = (*_task_remarks(changes, tasks), *_installing(changes), *_by_hand(project.root))
+    return Adoption(tuple(changes), (*remarks, *said))
 
 
 def write_adoption(adoption: Adoption) -> None:
@@ -148,8 +152,9 @@ def _find_keys(project: Project) -> tuple[Keys, list[str]]:
     facts = read_facts(project)
     mains = tuple(main for found in facts.mains.values() for main in found)
     targets: list[Target] = []
-    remarks: list[str] = []
-    for path in find_dockerfiles(project.root, [main.folder for main in mains]):
+    paths = find_dockerfiles(project.root, [main.folder for main in mains])
+    remarks = [] if paths else [_NO_DOCKERFILE]
+    for path in paths:
         if reason := why_unread(path):
             remarks.append(f"{project.shown(path)}: {reason}")
             continue
@@ -224,15 +229,39 @@ def _check_table(table: object) -> None:
 
 
 def _task_changes(root: Path, tasks: Collection[str]) -> Iterator[Change]:
-    noxfile, own = root / "noxfile.py", root / "tasks.py"
+    noxfile, own = (_task_file(root / name) for name in ("noxfile.py", "tasks.py"))
+    is_there = own.exists() and is_for_invoke(own.read_bytes())
     if noxfile.exists():
         content = noxfile.read_bytes()
         yield Change(noxfile, noxfile.name, content, extend_noxfile(content, tasks))
-    if own.exists():
+    if is_there:
         content = own.read_bytes()
         yield Change(own, own.name, content, extend_tasks(content))
-    if not noxfile.exists() and not own.exists():
+    if not noxfile.exists() and not is_there:
         yield Change(noxfile, noxfile.name, b"", NEW_NOXFILE.encode())
+
+
+def _task_file(path: Path) -> Path:
+    """Raise `SettingsError` for a folder in the place of a file."""
+    if path.is_dir():
+        raise SettingsError(f"{path.name} is a folder; Nox and Invoke read a file there: rename the folder")
+    return path
+
+
+def _task_remarks(changes: Sequence[Change], tasks: Collection[str]) -> Iterator[str]:
+    """Say what of the task files is not as one would expect."""
+    for change in changes:
+        if (
+            change.name == "noxfile.py"
+            and not change.path.exists()
+            and change.path.with_name("tasks.py").exists()
+        ):
+            yield f"tasks.py: does not import invoke, so it stays as it is; {change.name} has gomab's tasks"
+        elif change.name == "noxfile.py" and (prefix := find_prefix(change.before, tasks)):
+            yield (
+                f"{change.name}: its sessions have, or may have, names that gomab's tasks have too, "
+                f"so those begin with {prefix}: nox -s {prefix}plan"
+            )
 
 
 def _installing(changes: Sequence[Change]) -> Iterator[str]:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
+from gomab_tasks.adoption.accounts import Accounts
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
+from gomab_tasks.adoption.modes import Chmod, is_executable_mode, read_chmods, say_lost_modes
 from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
 from gomab_tasks.adoption.recipe import Recipe, Stage, Step
 from gomab_tasks.golang.module import MainPackage
@@ -38,7 +40,8 @@ class Contents(Struct):
         programs: by path in the Dockerfile's image.
         strangers: paths that other stages gave and nobody knows, and what was remarked.
         packages: names of those that were installed, which gomab does not.
-        users: names that commands made, and the numbers they have.
+        accounts: what commands made.
+        has_guessed: a program is taken for one by its name, or since there is no other.
     """
 
     recipe: Recipe
@@ -49,7 +52,8 @@ class Contents(Struct):
     files: list[dict[str, str]] = field(default_factory=list)
     strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
-    users: dict[str, str] = field(default_factory=dict)
+    accounts: Accounts = field(default_factory=Accounts)
+    has_guessed: bool = False
 
     @property
     def is_compiling(self) -> bool:
@@ -74,7 +78,8 @@ def carry_copy(step: Step, contents: Contents) -> None:
     if step.instruction.documents:
         findings.say(line, f"a here-document as {copy.target}: make it a file of the project for image.files")
         return
-    _say_flags(step, findings)
+    if not all(map(_is_remote, copy.sources)):
+        _say_flags(step, findings)
     origin = step.instruction.flag("from")
     for source in copy.sources:
         if origin:
@@ -125,9 +130,11 @@ def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None
         return
     elif found == ".":
         contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
-    elif found:
+    elif found and stage:
         _keep(found, _target(found, copy, contents), step, contents)
+        say_lost_modes(contents.ground.root, found, path, list(read_chmods(stage)), contents.findings)
     elif stage and (main := _guess(path, contents)):
+        contents.has_guessed = True
         contents.programs[_into(copy, path, contents)] = main
     else:
         remark = f"{source} of {origin} is no program and no file of the project"
@@ -181,6 +188,10 @@ def _guess(path: str, contents: Contents) -> MainPackage | None:
     return next((main for main in contents.ground.mains if main.name == name), None)
 
 
+def _is_remote(source: str) -> bool:
+    return "://" in source or source.startswith("git@")
+
+
 def _copy_context(source: str, copy: Copy, contents: Contents) -> None:
     line, findings = copy.step.instruction.line, contents.findings
     main = _guess(source, contents)
@@ -188,7 +199,7 @@ def _copy_context(source: str, copy: Copy, contents: Contents) -> None:
         contents.programs[_into(copy, source, contents)] = main
     elif "$" in source:
         findings.say(line, f"{source} is not known before the image is built")
-    elif "://" in source or source.startswith("git@"):
+    elif _is_remote(source):
         findings.say(line, f"{source} is fetched from elsewhere: keep it in the project for image.files")
     elif copy.step.instruction.name == "ADD" and source.endswith(_ARCHIVES):
         findings.say(line, f"{source} would be unpacked: keep its files in the project for image.files")
@@ -257,6 +268,9 @@ def _keep(path: str, target: str, step: Step, contents: Contents) -> None:
     files = [*others, {"from": path, "to": target}]
     if contents.findings.keep(("image", "files"), files, step.instruction.line):
         contents.files = files
+        if is_executable_mode(step.instruction.flag("chmod")):
+            chmod = Chmod(target, is_recursive=True, line=step.instruction.line)
+            say_lost_modes(contents.ground.root, path, target, [chmod], contents.findings)
         for pattern in ignored_patterns(contents.ground, contents.findings.name, path):
             contents.findings.say(
                 step.instruction.line,

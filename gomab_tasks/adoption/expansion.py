@@ -18,7 +18,8 @@ class UnknownValueError(ValueError):
 
 def split_words(text: str, escape: str) -> list[str]:
     """Split at white space outside of quotes; quotes and escapes stay in the words."""
-    quoted = rf"\"(?:{re.escape(escape)}.|[^\"])*\"|'[^']*'|{re.escape(escape)}.|[^\s]"
+    sign = re.escape(escape)
+    quoted = rf"\"(?:{sign}.|[^\"{sign}])*\"|'[^']*'|{sign}.|[^\s]"
     return [match[0] for match in re.finditer(rf"(?:{quoted})+", text)]
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gomab_tasks.adoption.findings import Findings
 from gomab_tasks.adoption.shell import Command, fill, plain, template
+from gomab_tasks.golang.toolchain import quoted_words
 from gomab_tasks.platforms import Platform, PlatformError
 
 _WITH_VALUES = (
@@ -41,10 +42,15 @@ class GoBuild(Struct, frozen=True):
     variables: Mapping[str, str]
 
 
+def is_go(word: str) -> bool:
+    """Tell whether a command is Go's: xx-go starts it for the platform (github.com/tonistiigi/xx)."""
+    return posixpath.basename(word) in ("go", "xx-go")
+
+
 def read_go_build(command: Command, line: int) -> GoBuild | None:
     """Read a command; None for what does not compile a program."""
     match command.words:
-        case [go, "build" | "install" as verb, *words] if posixpath.basename(go) == "go":
+        case [go, "build" | "install" as verb, *words] if is_go(go):
             flags, packages = _split_flags(words, command.variables)
         case _:
             return None
@@ -100,7 +106,7 @@ def _carry_flag(name: str, value: str, build: GoBuild, findings: Findings) -> No
 
 def _carry_ldflags(text: str, build: GoBuild, findings: Findings) -> None:
     kept: list[str] = []
-    words = _go_words(fill(text, build.variables))
+    words = quoted_words(fill(text, build.variables))
     while words:
         word = words.pop(0)
         name, _, value = re.sub("^--", "-", word).partition("=")
@@ -127,12 +133,6 @@ def _carry_variable(text: str, build: GoBuild, findings: Findings) -> None:
         findings.say(build.line, f"-X {plain(name)}: {error}")
 
 
-def _go_words(text: str) -> list[str]:
-    """Split as Go does: at spaces outside of a word's quotes (cmd/internal/quoted)."""
-    found = re.findall(r"'([^']*)'|\"([^\"]*)\"|(\S+)", text)
-    return [first or second or third for first, second, third in found]
-
-
 def _carry_variables(build: GoBuild, findings: Findings) -> None:
     variables = build.variables
     if variables.get("CGO_ENABLED") == "1":
@@ -153,8 +153,15 @@ def _carry_platform(build: GoBuild, findings: Findings) -> None:
     listed = [architecture] if architecture else ["amd64", "arm64"]
     try:
         names = [f"{system}/{one}/v{levels[one]}" if one in levels else f"{system}/{one}" for one in listed]
-        findings.keep(("platforms",), [str(Platform.parse(name)) for name in names], build.line)
+        _add_platforms([str(Platform.parse(name)) for name in names], build, findings)
     except PlatformError as error:
         findings.say(build.line, f"platforms: {error}")
     for one in sorted(levels.keys() - set(listed)):
         findings.say(build.line, f"the level of {one} is left out: platforms does not list {one}")
+
+
+def _add_platforms(names: list[str], build: GoBuild, findings: Findings) -> None:
+    """Add to the platforms of other commands: each compiles for one."""
+    known = findings.keys.get(("platforms",), [])
+    assert isinstance(known, list)
+    findings.keep(("platforms",), list(dict.fromkeys([*map(str, known), *names])), build.line)

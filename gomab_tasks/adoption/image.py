@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 
+from gomab_tasks.adoption.accounts import made_accounts
 from gomab_tasks.adoption.copies import Contents, carry_copy, say_left_out
+from gomab_tasks.adoption.modes import read_chmods, say_lost_modes
 from gomab_tasks.adoption.properties import carry_property
-from gomab_tasks.adoption.runs import carry_run, made_users
+from gomab_tasks.adoption.runs import carry_run
 from gomab_tasks.settings import SCRATCH
 
 _WITHOUT_SHELL = re.compile(r"(^|[/.])distroless[/.-]|chainguard/static|cgr\.dev/")
+
+_OF_A_PLATFORM = re.compile(r"\$\{?\w*(?:ARCH|PLATFORM)")
 
 
 def carry_image(contents: Contents) -> None:
     """Walk through the stage, from the image it is built upon to its end."""
     _carry_base(contents)
-    contents.users |= made_users(step for stage in contents.recipe.stages for step in stage.steps)
+    contents.accounts = made_accounts(step for stage in contents.recipe.stages for step in stage.steps)
     _carry_workdir(contents)
     for step in contents.stage.all_steps():
         if step.instruction.name == "RUN":
@@ -26,6 +30,9 @@ def carry_image(contents: Contents) -> None:
             say_left_out(step, contents)
         else:
             carry_copy(step, contents)
+    chmods = list(read_chmods(contents.stage))
+    for file in contents.files:
+        say_lost_modes(contents.ground.root, file["from"], file["to"], chmods, contents.findings)
 
 
 def _carry_base(contents: Contents) -> None:
@@ -42,6 +49,13 @@ def _carry_base(contents: Contents) -> None:
         findings.say(root.line, f"FROM {root.base} is not known before the image is built; set image.base")
         return
     findings.keep(("image", "base"), root.base, root.line)
+    written = next(one.text for one in contents.recipe.source.instructions if one.line == root.line)
+    if _OF_A_PLATFORM.search(written):
+        findings.say(
+            root.line,
+            f"FROM {written} is {root.base} here, one for all platforms: set image.base to what has them "
+            "all, or set platforms",
+        )
     if not _WITHOUT_SHELL.search(root.base):
         findings.say(
             root.line,

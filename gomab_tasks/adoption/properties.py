@@ -49,15 +49,28 @@ def _carry_signal(step: Step, contents: Contents) -> None:
 def _carry_user(step: Step, contents: Contents) -> None:
     text, line = _filled(step.instruction.text, step, contents), step.instruction.line
     name, _, group = text.partition(":")
-    is_known = all(part.isdecimal() or part in SCRATCH_USERS for part in (name, group) if part)
-    if contents.users.get(name):
-        contents.findings.keep(("image", "user"), contents.users[name], line)
-    elif is_known or (contents.has_base and name not in contents.users and "$" not in text):
-        contents.findings.keep(("image", "user"), text, line)
+    user = contents.accounts.user(name)
+    if user and user.uid:
+        gid = contents.accounts.gid(group) if group else user.gid
+        contents.findings.keep(("image", "user"), f"{user.uid}:{gid or user.uid}", line)
+        if not gid:
+            whose = f"of the group {group}" if group else f"of {name}'s group"
+            contents.findings.say(line, f"USER {text}: the number {whose} is not known, {user.uid} is taken")
+    elif _is_known(name, group, contents):
+        number = contents.accounts.groups.get(group)
+        contents.findings.keep(("image", "user"), f"{name}:{number}" if number else text, line)
     else:
         if contents.has_base:  # on scratch it is the default
             contents.findings.keep(("image", "user"), DEFAULT_USER, line)
         contents.findings.say(line, f"USER {text} has no number here: image.user is {DEFAULT_USER}")
+
+
+def _is_known(name: str, group: str, contents: Contents) -> bool:
+    """Tell whether gomab can resolve a user, by itself or with the files of a base."""
+    known, made = {*SCRATCH_USERS, ""}, contents.accounts
+    is_numbered = all(part.isdecimal() or part in known or made.groups.get(part) for part in (name, group))
+    is_of_base = name not in made.users and group not in made.groups and "$" not in name + group
+    return is_numbered or (contents.has_base and is_of_base)
 
 
 def _say_health(step: Step, contents: Contents) -> None:

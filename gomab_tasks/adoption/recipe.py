@@ -127,6 +127,11 @@ class Recipe(Struct, frozen=True):
         used |= {id(self.find(copied)) for stage in self.stages for copied in _copied_from(stage)}
         return tuple(stage for stage in reversed(self.stages) if id(stage) not in used)
 
+    def arguments(self) -> set[str]:
+        """List the names that a build may be given values for."""
+        texts = (one.text for one in self.source.instructions if one.name == "ARG")
+        return {word.partition("=")[0] for text in texts for word in split_words(text, self.source.escape)}
+
     def at(self, line: int) -> str:
         """Name a place for people."""
         return f"{self.source.name}:{line}"
@@ -204,8 +209,10 @@ def _declare(word: str, scope: Scope, first: Scope, escape: str) -> None:
         return
     if equals:
         scope.set(name, default, escape)
-    elif name in first.values:
-        scope.values[name], scope.templates[name] = first.values[name], first.templates[name]
+    else:
+        for above, here in ((first.values, scope.values), (first.templates, scope.templates)):
+            if name in above:
+                here[name] = above[name]
     if name in BUILD_FIELDS:
         scope.templates[name] = BUILD_FIELDS[name]
 

@@ -1,13 +1,12 @@
-"""Carry RUN over: packages that gomab has a key for, users that were made; say the rest."""
+"""Carry RUN over: packages that gomab has a key for; say the rest."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable
 
 from gomab_tasks.adoption.copies import Contents, keep_for_scratch
-from gomab_tasks.adoption.gobuild import read_go_build
+from gomab_tasks.adoption.gobuild import is_go, read_go_build
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step
 from gomab_tasks.adoption.shell import Command
@@ -21,11 +20,11 @@ _INSTALLED = {
 # What prepares a stage and leaves nothing that an image of gomab's would lack.
 _IDLE = (
     "[ addgroup adduser chmod chown cd clean echo env exit export groupadd ls printenv rm set strip test "
-    "true update-ca-certificates update-ca-trust useradd"
+    "true update-ca-certificates update-ca-trust useradd xx-apk xx-apt xx-apt-get xx-info xx-verify"
 )
-_IDLE_GO = frozenset({"env", "get", "list", "mod", "version"})
+_BUILDERS = "ash bash bazel bazelisk dash gmake goreleaser just mage make ninja sh task"
+_IDLE_GO = frozenset({"--wrap", "env", "get", "list", "mod", "version"})
 _FOLDERS = "image.volumes makes folders that belong to the user"
-_FLAGS_ALONE = ("-D", "-H", "-M", "-S", "-m", "-r")
 
 
 def carry_run(step: Step, contents: Contents) -> None:
@@ -44,10 +43,15 @@ def carry_run(step: Step, contents: Contents) -> None:
 
 def is_idle(command: Command) -> bool:
     """Tell whether a command leaves nothing that an image of gomab's would lack."""
-    name = posixpath.basename(command.words[0])
-    if name == "go":
+    if is_go(command.words[0]):
         return len(command.words) < 2 or command.words[1] in _IDLE_GO  # noqa: PLR2004 - a verb
-    return name in _IDLE.split()
+    return posixpath.basename(command.words[0]) in _IDLE.split()
+
+
+def may_compile(command: Command) -> bool:
+    """Tell whether a command may start `go build`, unless its name says that it does something else."""
+    name = posixpath.basename(command.words[0])
+    return name in _BUILDERS.split() or name.endswith(".sh")
 
 
 def is_installing(command: Command) -> bool:
@@ -66,26 +70,3 @@ def _carry_packages(command: Command, step: Step, contents: Contents) -> None:
             keep_for_scratch(_INSTALLED[name], step, contents)
         elif not contents.is_compiling:
             contents.findings.say(step.instruction.line, f"package {name}: gomab installs nothing in images")
-
-
-def made_users(steps: Iterable[Step]) -> dict[str, str]:
-    """Find users that commands made, with the numbers they were given: name -> UID:GID, or nothing."""
-    found: dict[str, str] = {}
-    for step in steps:
-        for command in commands_of(step):
-            if command.words and command.words[0] in ("adduser", "useradd") and len(command.words) > 1:
-                number = re.search(r"\s(?:-[A-Za-z]*u|--uid)[ =]?(\d+)\b", command.text)
-                name = _user_name(command)
-                found[name] = f"{number[1]}:{number[1]}" if number else ""
-    return found
-
-
-def _user_name(command: Command) -> str:
-    """Give the user's name: the last word, or the one before a group (`adduser USER GROUP`)."""
-    words = list(command.words[1:])
-    plain = [
-        word
-        for before, word in zip(["", *words], words, strict=False)
-        if not word.startswith("-") and (not before.startswith("-") or before in _FLAGS_ALONE)
-    ]
-    return plain[0] if plain else words[-1]

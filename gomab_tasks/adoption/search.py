@@ -9,7 +9,8 @@ from pathlib import Path
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.project import HEADING
 
-_FOLDERS = (".", "build", "build/package", "docker", "deploy")
+FOLDERS = (".", "build", "build/package", "docker", "deploy", "deploy/docker", "deployments")
+"""Where Dockerfiles are looked for, besides the folders of main packages."""
 _NAMES = ("Dockerfile", "Containerfile")
 # Not read by Docker as they are: templates, and what stands beside a Dockerfile.
 _OTHERS = frozenset({".dockerignore", ".tmpl", ".j2", ".in", ".md", ".bak", ".orig", ".sh"})
@@ -22,7 +23,7 @@ def find_dockerfiles(root: Path, mains: Sequence[Path]) -> list[Path]:
     Args:
         mains: the folders of main packages, which may have their own.
     """
-    folders = dict.fromkeys([*(root / folder for folder in _FOLDERS), *mains])
+    folders = dict.fromkeys([*(root / folder for folder in FOLDERS), *mains])
     return [path for folder in folders for path in _in_folder(folder)]
 
 

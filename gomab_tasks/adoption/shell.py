@@ -10,7 +10,8 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -26,7 +27,10 @@ _TEMPLATE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?-)([^}]*))?\})")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _PUNCTUATION = ";&|<>()\n"
-_KEYWORDS = frozenset({"if", "then", "else", "elif", "do", "!", "time", "exec", "sudo", "{", "env", "export"})
+_KEYWORDS = "if then else elif fi while until do done { } ! time exec sudo env export"
+_LOOPS = frozenset({"for", "while", "until"})
+# What a shell would make other words of: a pattern, or a value that is not known.
+_UNSETTLED = re.compile(f"[*?\\[$`{_OPEN}]")
 
 
 class Command(Struct, frozen=True):
@@ -50,6 +54,8 @@ class Command(Struct, frozen=True):
 
 def read_commands(step: Step) -> list[Command]:
     """Read the commands of a RUN in their order; of control structures, those within.
+
+    What is in a loop over words is there once for each of them, where they are known.
 
     Raises `ValueError` for text that no shell reads.
     """
@@ -158,19 +164,46 @@ def _git_field(words: list[str]) -> str:
 
 def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Command]:
     variables = dict(known)
-    for words in _split(text):
+    pending = list(_split(text))
+    while pending:
+        words = pending.pop(0)
         given: dict[str, str] = {}
-        while words and (words[0] in _KEYWORDS or _ASSIGNMENT.fullmatch(words[0])):
+        while words and (words[0] in _KEYWORDS.split() or _ASSIGNMENT.fullmatch(words[0])):
             if assignment := _ASSIGNMENT.fullmatch(words.pop(0)):
                 given[assignment[1]] = fill(assignment[2], variables | given)
         if not words:  # assigned, or exported, for what follows
             variables |= given
             continue
         filled = tuple(fill(word, variables | given) for word in words)
-        if filled[0] == "cd" and len(filled) > 1:
+        if filled[0] == "for" and len(filled) > 1:
+            variables.pop(filled[1], None)
+            pending = _unrolled(filled, pending)
+        elif filled[0] == "cd" and len(filled) > 1:
             folder = posixpath.normpath(posixpath.join(folder, filled[1]))
-            continue
-        yield Command(filled, variables | given, folder)
+        else:
+            yield Command(filled, variables | given, folder)
+
+
+def _unrolled(head: Sequence[str], following: list[list[str]]) -> list[list[str]]:
+    """Put the body of `for NAME in WORDS` there for each word; once where one is not known."""
+    end = _end_of_loop(following)
+    body, rest = following[:end], following[end:]
+    values = " ".join(head[3:]).split()
+    if not values or any(map(_UNSETTLED.search, values)):
+        return following
+    # Lists are used up by who reads them.
+    passes = ([[f"{head[1]}={value}"], *map(list, body)] for value in values)
+    return [*chain.from_iterable(passes), *rest]
+
+
+def _end_of_loop(following: Sequence[Sequence[str]]) -> int:
+    depth = 1
+    for number, words in enumerate(following):
+        first = next((word for word in words if word not in ("do", "then", "else")), "")
+        depth += (first in _LOOPS) - (first == "done")
+        if not depth:
+            return number
+    return len(following)
 
 
 def _split(text: str) -> Iterator[list[str]]:

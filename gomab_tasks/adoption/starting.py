@@ -115,6 +115,7 @@ def _adopt_stranger(line: _Line, contents: Contents) -> None:
         contents.findings.remarks.remove(contents.strangers[path])
         main = contents.ground.mains[0]
         contents.programs[path] = main
+        contents.has_guessed = True
         contents.findings.say(line.first.line, f"{path} is taken for the program of {main.import_path}")
 
 

@@ -52,7 +52,7 @@ class Instruction(Struct, frozen=True):
         """The words of the JSON form; None for any other text, which a shell reads."""
         try:
             found = json.loads(self.text) if self.text.startswith("[") else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if isinstance(found, list) and all(isinstance(word, str) for word in found):
             return tuple(found)

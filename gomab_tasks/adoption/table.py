@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from gomab_tasks.adoption.findings import Path, Value
 
@@ -19,17 +19,22 @@ _PUBLIC = "# They can be read in the program: no place for secrets."
 def write_table(keys: Mapping[Path, Value]) -> str:
     """Write the table and those below it; without keys, an empty one."""
     tables: dict[Path, dict[str, Value]] = {(): {}}
-    for path, value in sorted(keys.items(), key=lambda item: _rank(item[0])):
+    images = list(dict.fromkeys(path[1] for path in keys if path[0] == "images"))
+    for path, value in sorted(keys.items(), key=lambda item: _rank(item[0], images)):
         table, name = _place(path)
         tables.setdefault(table, {})[name] = value
-    blocks = ["\n".join(_block(table, values)) for table, values in tables.items()]
+    said: set[str] = set()
+    blocks = ["\n".join(_block(table, values, said)) for table, values in tables.items()]
     return (_HEADING if keys else "") + "\n\n".join(blocks) + "\n"
 
 
-def _rank(path: Path) -> list[int]:
-    """Put plain keys above tables, as TOML wants it, else in the order of the reference."""
+def _rank(path: Path, images: Sequence[str]) -> list[tuple[bool, int]]:
+    """Put plain keys above tables, as TOML wants it, else in the order of the reference, image by image."""
     table, name = _place(path)
-    return [_ORDER.index(part) if part in _ORDER else len(_ORDER) for part in (*table, name)]
+    numbers = [_ORDER.index(part) if part in _ORDER else len(_ORDER) for part in (*table, name)]
+    if table[:1] == ("images",):
+        numbers[1] = images.index(table[1])
+    return [(depth < len(table), number) for depth, number in enumerate(numbers)]
 
 
 def _place(path: Path) -> tuple[Path, str]:
@@ -40,13 +45,16 @@ def _place(path: Path) -> tuple[Path, str]:
     return path[:depth], path[depth]
 
 
-def _block(table: Path, values: Mapping[str, Value]) -> Iterator[str]:
+def _block(table: Path, values: Mapping[str, Value], said: set[str]) -> Iterator[str]:
+    """Give the lines of a table; a comment comes once."""
     if table[-1:] == ("variables",):
-        yield _PUBLIC
+        yield from {_PUBLIC} - said
+        said.add(_PUBLIC)
     yield f"[{'.'.join(['tool', 'gomab', *map(_key, table)])}]"
     for name, value in values.items():
         if name == "base" and "@" not in str(value):
-            yield _UNPINNED
+            yield from {_UNPINNED} - said
+            said.add(_UNPINNED)
         yield f"{_key(name)} = {_value(value)}"
 
 

@@ -10,6 +10,7 @@ from itertools import chain, count
 from msgspec import Struct
 
 from gomab_tasks.adoption.pythonfile import PythonFile, read_python, with_lines
+from gomab_tasks.adoption.sessions import read_sessions
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.script_block import BLOCK, dependencies_of, read_dependencies
 
@@ -31,6 +32,7 @@ if __name__ == "__main__":
 '''
 INVOKE_IMPORT = re.compile(r"(?m)^[ \t]*(?:import|from)[ \t]+invoke\b")
 PACKAGE_LINES = (
+    "from pathlib import Path",
     "from gomab_tasks.invoke import collection",
     'ns.add_collection(collection(root=Path(__file__).parents[1]), name="go")',
 )
@@ -53,10 +55,28 @@ def extend_noxfile(content: bytes, tasks: Collection[str]) -> bytes:
         return content
     needed = _Needed(file, [])
     register = needed.name("gomab_tasks.nox", "register")
-    prefix = _free_prefix(_sessions(file), tasks)
+    prefix = find_prefix(content, tasks)
     argument = f'prefix="{prefix}"' if prefix else ""
     made = with_lines(file, needed.imports, [f"{register}({argument})"])
     return _with_dependency(made).encoded()
+
+
+def find_prefix(content: bytes, tasks: Collection[str]) -> str:
+    """Give what gomab's sessions begin with in a noxfile that has not got them; empty if nothing is needed.
+
+    Raises `SettingsError` with the line that Python does not understand.
+    """
+    file = read_python("noxfile.py", content)
+    sessions = read_sessions(file)
+    names = {*sessions.names, *(sessions.texts & set(tasks))}
+    prefixes = chain([] if sessions.are_made else [""], (f"{name}-" for name in _names()))
+    return next(prefix for prefix in prefixes if not names & {f"{prefix}{task}" for task in tasks})
+
+
+def is_for_invoke(content: bytes) -> bool:
+    """Tell whether a tasks.py is Invoke's, or may become so: other programs have files of that name."""
+    file = read_python("tasks.py", content)
+    return bool(INVOKE_IMPORT.search(file.text)) or not file.tree.body
 
 
 def extend_tasks(content: bytes) -> bytes:
@@ -82,7 +102,7 @@ def extend_tasks(content: bytes) -> bytes:
 
 def names_package(content: bytes) -> bool:
     """Tell whether a task file names gomab in its block of PEP 723, so that whoever runs it installs it."""
-    return any(map(_is_package, read_dependencies(content.decode("utf-8", "replace"))))
+    return any(_is_package(item, PACKAGE) for item in read_dependencies(content.decode("utf-8", "replace")))
 
 
 class _Needed(Struct, frozen=True):
@@ -108,32 +128,6 @@ def _names() -> Iterator[str]:
     yield from (f"gomab-{number}" for number in count(2))
 
 
-def _free_prefix(sessions: set[str], tasks: Collection[str]) -> str:
-    """Give a prefix with which no task has the name of a session; an empty one where none is needed."""
-    prefixes = chain([""], (f"{name}-" for name in _names()))
-    return next(prefix for prefix in prefixes if not sessions & {f"{prefix}{task}" for task in tasks})
-
-
-def _sessions(file: PythonFile) -> set[str]:
-    """List the names of sessions, as far as they are written out."""
-    called = {"session", *file.aliases("session")}
-    found: set[str] = set()
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for decorator in node.decorator_list:
-                function = decorator.func if isinstance(decorator, ast.Call) else decorator
-                if ast.unparse(function).rpartition(".")[2] in called:
-                    found.add(_given_name(decorator) or node.name)
-    return found
-
-
-def _given_name(node: ast.expr) -> str:
-    keywords = node.keywords if isinstance(node, ast.Call) else []
-    values = [word.value for word in keywords if word.arg == "name"]
-    value = values[0] if values else None
-    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
-
-
 def _has_namesake(file: PythonFile, name: str) -> bool:
     """Tell whether the file may have a task or collection of a name already."""
     texts = {node.value for node in ast.walk(file.tree) if isinstance(node, ast.Constant)}
@@ -144,33 +138,36 @@ def _with_dependency(file: PythonFile) -> PythonFile:
     """Add gomab to the block of PEP 723, if there is one that can be read."""
     block = BLOCK.search(file.text)
     before = dependencies_of(block["content"]) if block else None
-    if block is None or before is None or any(_is_package(item) for item in before):
+    if block is None or before is None or any(_is_package(item, PACKAGE) for item in before):
         return file
+    # Nox refuses a list that it is not in itself.
+    new = [name for name in ("nox", PACKAGE) if not any(_is_package(item, name) for item in before)]
     start, end = block.span("content")
-    text = file.text[:start] + _added(block["content"], file.line_end) + file.text[end:]
+    text = file.text[:start] + _added(block["content"], new, file.line_end) + file.text[end:]
     made = read_python(file.name, text.encode(file.encoding))
     again = BLOCK.search(made.text)
-    if not again or dependencies_of(again["content"]) != [*before, PACKAGE]:
+    if not again or dependencies_of(again["content"]) != [*before, *new]:
         raise SettingsError(
             f'{file.name}: add "{PACKAGE}" to the dependencies of its script block, then start this again'
         )
     return made
 
 
-def _is_package(item: str) -> bool:
+def _is_package(item: str, package: str) -> bool:
     name = re.split(r"[^A-Za-z0-9._-]", item.strip())[0]
-    return re.sub(r"[-_.]+", "-", name).lower() == PACKAGE
+    return re.sub(r"[-_.]+", "-", name).lower() == package
 
 
-def _added(content: str, line_end: str) -> str:
+def _added(content: str, new: list[str], line_end: str) -> str:
     listed = _DEPENDENCIES.search(content)
+    quoted = [f'"{name}"' for name in new]
     if listed is None:
-        return f'{content}# dependencies = ["{PACKAGE}"]{line_end}'
+        return f"{content}# dependencies = [{', '.join(quoted)}]{line_end}"
     items = listed["items"].rstrip()
-    comma = "" if not items or items.endswith(",") else ","
+    comma = "," if items and not items.endswith(",") else ""
     if listed["end"] is None:
-        new = f'{items}{comma}{" " if items else ""}"{PACKAGE}"'
+        text = f"{items}{comma}{' ' if items else ''}{', '.join(quoted)}"
     else:
-        new = f'{items}{comma}{line_end}#     "{PACKAGE}",'
+        text = f"{items}{comma}{''.join(f'{line_end}#     {name},' for name in quoted)}"
     start, end = listed.span("items")
-    return content[:start] + new + content[end:]
+    return content[:start] + text + content[end:]

@@ -15,6 +15,7 @@ from gomab_tasks.adoption.changes import Adoption, Change, find_adoption, write_
 from gomab_tasks.errors import SettingsError, StorageError
 from gomab_tasks.project import HEADING, open_project
 from tests.adoption.conftest import DOCKERFILE, TASKS, init, snapshot
+from tests.conftest import TESTS
 
 
 @pytest.mark.parametrize(
@@ -116,8 +117,25 @@ def test_a_full_disk_leaves_none_of_the_files(tmp_path: Path) -> None:
 def test_without_dockerfile(hello: Path) -> None:
     """A project without a Dockerfile gets an empty table, which is all that is needed."""
     (hello / "Dockerfile").unlink()
+    (remark,) = find_adoption(open_project(hello), TASKS).remarks
+    assert remark == (
+        "no Dockerfile or Containerfile in ., build, build/package, docker, deploy, deploy/docker, "
+        "deployments or beside a main package"
+    )
     assert init(hello) == ["pyproject.toml", "noxfile.py"]
     assert (hello / "pyproject.toml").read_text() == "[tool.gomab]\n"
+
+
+@pytest.mark.parametrize(
+    "folder", ["build", "build/package", "docker", "deploy", "deploy/docker", "deployments"]
+)
+def test_where_dockerfiles_are(hello: Path, folder: str) -> None:
+    """A Dockerfile is found where people put it, and named in the guide."""
+    (hello / folder).mkdir(parents=True)
+    (hello / "Dockerfile").rename(hello / folder / "Dockerfile")
+    init(hello)
+    assert open_project(hello).settings.shared.image.user == "1000:1000"
+    assert f"`{folder}/`" in (TESTS.parent / "docs" / "guide.md").read_text()
 
 
 def test_several_dockerfiles(hello: Path) -> None:
@@ -161,17 +179,46 @@ def test_tasks_package(hello: Path) -> None:
     (package / "__init__.py").write_text("import invoke\n")
     (remark,) = find_adoption(open_project(hello), TASKS).remarks
     assert remark.startswith(
-        "tasks/__init__.py: a package is not changed; add by hand: from gomab_tasks.invoke"
+        "tasks/__init__.py: a package is not changed; add by hand: from pathlib import Path; from gomab_tasks"
     )
     lines = remark.partition("by hand: ")[2].replace("; ", "\n")
-    (package / "__init__.py").write_text(
-        f"import invoke\nfrom pathlib import Path\nns = invoke.Collection()\n{lines}\n"
-    )
+    (package / "__init__.py").write_text(f"import invoke\nns = invoke.Collection()\n{lines}\n")
     assert find_adoption(open_project(hello), TASKS).remarks == ()
     done = subprocess.run(
         [sys.executable, "-m", "invoke", "-l"], cwd=hello, capture_output=True, text=True, check=False
     )
     assert "go.images" in done.stdout, done.stderr
+
+
+def test_tasks_of_another_program(hello: Path) -> None:
+    """A tasks.py that is not Invoke's stays; a noxfile is written, and that is said."""
+    (hello / "tasks.py").write_text("from celery import shared_task\n")
+    adoption = find_adoption(open_project(hello), TASKS)
+    assert [change.name for change in adoption.changes] == ["pyproject.toml", "noxfile.py"]
+    assert adoption.remarks == (
+        "tasks.py: does not import invoke, so it stays as it is; noxfile.py has gomab's tasks",
+    )
+    write_adoption(adoption)
+    assert find_adoption(open_project(hello), TASKS).remarks == ()
+
+
+def test_prefix_is_said(hello: Path) -> None:
+    """Where gomab's sessions get a prefix, the command to type is said."""
+    (hello / "noxfile.py").write_text("import nox\n\n\n@nox.session\ndef build(session): ...\n")
+    remarks = find_adoption(open_project(hello), TASKS).remarks
+    assert remarks[0] == (
+        "noxfile.py: its sessions have, or may have, names that gomab's tasks have too, "
+        "so those begin with go-: nox -s go-plan"
+    )
+
+
+@pytest.mark.parametrize("name", ["noxfile.py", "tasks.py"])
+def test_folders_in_the_place_of_task_files(hello: Path, name: str) -> None:
+    """A folder of that name is an error, and nothing is written."""
+    (hello / name).mkdir()
+    with pytest.raises(SettingsError, match=rf"^{name} is a folder; "):
+        init(hello)
+    assert not (hello / "pyproject.toml").exists()
 
 
 def test_names_that_no_image_has(hello: Path) -> None:

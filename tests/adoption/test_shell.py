@@ -50,11 +50,48 @@ def test_commands() -> None:
         (("a", "b c"), "/src"),
         (("x",), "/src"),
         (("e",), "/src/d"),
-        (("fi",), "/src/d"),
         (("f",), "/src/d"),
         (("g",), "/src/d"),
     ]
     assert commands('["a", "b && c"]') == [(("a", "b && c"), "/src")]
+
+
+LOOPS = {
+    "for c in a b; do x $c; y; done; z": ["x a", "y", "x b", "y", "z"],
+    "for c in a b\ndo x $c\ndone": ["x a", "x b"],
+    "for c in $ALL; do x ${c}.go; done": ["x a.go", "x b.go"],
+    "L='a b'; for c in $L; do x $c; done": ["x a", "x b"],
+    "for c in a b; do for d in 1 2; do x $c$d; done; y $c; done": [
+        "x a1",
+        "x a2",
+        "y a",
+        "x b1",
+        "x b2",
+        "y b",
+    ],
+    "for c in a b; do if t; then while u; do v $c; done; fi; done; z": [
+        "t",
+        "u",
+        "v a",
+        "t",
+        "u",
+        "v b",
+        "z",
+    ],
+    "c=1; for c in cmd/*; do x $c; done": ["x $c"],
+    "for c in a $(ls cmd); do x $c; done; z": ["x $c", "z"],
+    "for c in $UNKNOWN; do x $c; done": ["x $c"],
+    "for c; do x $c; done": ["x $c"],
+    "for c in a b; do x $c": ["x a", "x b"],
+    "for": ["for"],
+}
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_loops(run: str) -> None:
+    """The body of a loop is there once for each word, or once where they are not known."""
+    found = commands(f"<<E\n{run}\nE", "ARG ALL='a b'")
+    assert [" ".join(words) for words, _ in found] == LOOPS[run]
 
 
 def test_variables() -> None:

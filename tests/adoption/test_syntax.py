@@ -82,6 +82,26 @@ def test_split() -> None:
     assert split_pairs("A 1 = 2", "\\") == [("A", "1 = 2")]
 
 
+def test_a_quote_without_end() -> None:
+    """It is a character like others, found so without trying all ways to read what follows."""
+    assert split_words('"' + r"\a" * 100 + " b", "\\") == ['"' + r"\a" * 100, "b"]
+
+
+def test_brackets_without_end() -> None:
+    """A shell reads what is no JSON."""
+    text = b"FROM scratch\nCMD " + b"[" * 100_000
+    (stage,) = read_recipe(read_source("Dockerfile", text)).stages
+    assert stage.steps[0].instruction.words is None
+
+
+def test_an_argument_that_may_have_no_value() -> None:
+    """Declared again in a stage, it is what it was above the first FROM."""
+    text = b"ARG VERSION\nARG X=${VERSION:+$SUFFIX}\nFROM golang\nARG X\n"
+    (stage,) = read_recipe(read_source("Dockerfile", text)).stages
+    assert stage.scope.values["X"] == ""
+    assert "X" not in stage.scope.templates
+
+
 def test_no_text_is_a_bug(tmp_path: Path) -> None:
     """However a Dockerfile is damaged, there is a table or an error that the user can mend."""
     choice = random.Random(7)

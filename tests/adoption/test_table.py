@@ -34,6 +34,24 @@ def test_order() -> None:
     }
 
 
+def test_images() -> None:
+    """The tables of an image stand below its own keys, image by image; a comment comes once."""
+    keys: dict[Path, Value] = {}
+    for name in ("worker", "api"):
+        keys |= {("images", name, "go", "variables", "main.x"): "1", ("images", name, "main"): f"cmd/{name}"}
+    keys[("images", "worker", "env", "A")] = "1"
+    lines = write_table(keys).splitlines()
+    assert [line for line in lines if line.startswith("[")] == [
+        "[tool.gomab]",
+        "[tool.gomab.images.worker]",
+        "[tool.gomab.images.worker.go.variables]",
+        "[tool.gomab.images.worker.env]",
+        "[tool.gomab.images.api]",
+        "[tool.gomab.images.api.go.variables]",
+    ]
+    assert "\n".join(lines).count("secrets") == 1
+
+
 def test_empty() -> None:
     """Without keys there is the table alone."""
     assert write_table({}) == "[tool.gomab]\n"

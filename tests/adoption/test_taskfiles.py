@@ -5,11 +5,18 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from gomab_tasks.adoption.taskfiles import NEW_NOXFILE, extend_noxfile, extend_tasks, names_package
+from gomab_tasks.adoption.taskfiles import (
+    NEW_NOXFILE,
+    extend_noxfile,
+    extend_tasks,
+    is_for_invoke,
+    names_package,
+)
 from gomab_tasks.errors import SettingsError
 
 TASKS = ("build", "images", "clean")
@@ -99,6 +106,50 @@ def test_names_taken(session: str) -> None:
     assert made.endswith(b'\nregister(prefix="go-")\n')
 
 
+MADE = {
+    "a loop": '@nox.session(name=f"{n}")\ndef _any(session): ...',
+    "a call": "def _any(session): ...\nfor n in NAMES: nox.session(name=n)(_any)",
+    "a call in a function": "def _add(f):\n    nox.session(name=f.x)(f)",
+    "an alias": "from nox import session as sess\nsess(lambda s: 0)",
+    "another's name": "make = nox.session\n@make\ndef _any(session): ...",
+    "a variable": "@nox.session(name=NAME)\ndef _any(session): ...",
+    "keywords": "@nox.session(**KEYWORDS)\ndef _any(session): ...",
+    "a star import": "from sessions import *",
+    "another decorator": '@add("build")\ndef _any(session): ...',
+    "a list": 'for n in ["build", "x"]: add(n)',
+}
+
+
+@pytest.mark.parametrize("way", MADE)
+def test_names_that_may_be_taken(way: str) -> None:
+    """Where sessions may have any name, or are made of a task's name, gomab's get a prefix."""
+    made = extend_noxfile(f"import nox\n\n{MADE[way]}\n".encode(), TASKS)
+    assert made.endswith(b'register(prefix="go-")\n')
+
+
+def test_sessions_made_in_a_loop(tmp_path: Path) -> None:
+    """Nox lists them beside gomab's."""
+    loop = 'for n in ["push", "x"]:\n\n    @nox.session(name=f"{n}")\n    def _run(session): ...\n'
+    (tmp_path / "noxfile.py").write_bytes(extend_noxfile(f"import nox\n\n{loop}".encode(), ["push"]))
+    listed = run(tmp_path, "nox", "-l")
+    assert "\n* push" in listed
+    assert "\n- go-push " in listed
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        '@nox.session\ndef tests(session):\n    session.run("go", "build")',
+        '@nox.session(name=None)\ndef tests(session: nox.Session):\n    """build"""',
+        '@nox.session(python=["3.12"])\n@nox.parametrize("x", [1])\ndef tests(session, x): ...',
+    ],
+)
+def test_names_that_are_free(session: str) -> None:
+    """What a session does with its body takes no name."""
+    made = extend_noxfile(f"import nox\n\n{session}\n".encode(), TASKS)
+    assert made.endswith(b"\nregister()\n")
+
+
 def test_prefix_taken() -> None:
     """A prefix that would give the name of another session is not used."""
     sessions = "".join(
@@ -150,14 +201,20 @@ def test_main_guard() -> None:
 
 BLOCKS = {
     '# dependencies = ["nox"]\n': '# dependencies = ["nox", "gomab-tasks"]\n',
-    "# dependencies = []\n": '# dependencies = ["gomab-tasks"]\n',
+    "# dependencies = []\n": '# dependencies = ["nox", "gomab-tasks"]\n',
+    '# dependencies = ["tomli"]\n': '# dependencies = ["tomli", "nox", "gomab-tasks"]\n',
+    '# dependencies = [\n#   "x",\n# ]\n': (
+        '# dependencies = [\n#   "x",\n#     "nox",\n#     "gomab-tasks",\n# ]\n'
+    ),
     '# dependencies = ["nox[uv]>=2024", "tomli"] # ok\n': (
         '# dependencies = ["nox[uv]>=2024", "tomli", "gomab-tasks"] # ok\n'
     ),
     '# dependencies = [\n#   "nox[uv]",\n#   "x"\n# ]\n# x = 1\n': (
         '# dependencies = [\n#   "nox[uv]",\n#   "x",\n#     "gomab-tasks",\n# ]\n# x = 1\n'
     ),
-    '# requires-python = ">=3.11"\n': '# requires-python = ">=3.11"\n# dependencies = ["gomab-tasks"]\n',
+    '# requires-python = ">=3.11"\n': (
+        '# requires-python = ">=3.11"\n# dependencies = ["nox", "gomab-tasks"]\n'
+    ),
     '# dependencies = ["Gomab_Tasks[go]>=0.1"]\n': '# dependencies = ["Gomab_Tasks[go]>=0.1"]\n',
 }
 
@@ -165,7 +222,7 @@ BLOCKS = {
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_script_block(block: str, line_end: str) -> None:
-    """The dependencies that a noxfile names for itself get gomab, once."""
+    """The dependencies that a noxfile names for itself get gomab, once, and Nox, which asks for itself."""
     head = f"#!/usr/bin/env python\n# /// script\n{block}# ///\n\n"
     before = f"{head}{NOXFILE}".replace("\n", line_end)
     made = extend_noxfile(before.encode(), TASKS).decode()
@@ -187,6 +244,22 @@ def test_no_script_block() -> None:
     assert b"gomab-tasks" not in made
     assert not names_package(made)
     assert names_package(NEW_NOXFILE.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "is_invokes"),
+    [
+        ("from invoke import task\n", True),
+        ("import invoke.tasks as t\n", True),
+        ("", True),
+        ("# to be written\n", True),
+        ("from celery import shared_task\n", False),
+        ("x = 1\n", False),
+    ],
+)
+def test_tasks_of_others(content: str, *, is_invokes: bool) -> None:
+    """A tasks.py is Invoke's where it imports that, or where nothing is in it yet."""
+    assert is_for_invoke(content.encode()) == is_invokes
 
 
 def test_tasks_without_namespace(tmp_path: Path) -> None:
@@ -280,9 +353,8 @@ AWKWARD = {
 
 @pytest.mark.parametrize("extend", [lambda content: extend_noxfile(content, TASKS), extend_tasks])
 @pytest.mark.parametrize("name", AWKWARD)
-def test_awkward_files(name: str, extend: object) -> None:
+def test_awkward_files(name: str, extend: Callable[[bytes], bytes]) -> None:
     """Whatever the file looks like, Python reads the new one, and it differs by whole new lines."""
-    assert callable(extend)
     before = AWKWARD[name]
     made = extend(before)
     compile(made, name, "exec")
