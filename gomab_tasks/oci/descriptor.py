@@ -39,10 +39,19 @@ def to_json(document: Mapping[str, object]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
+def read_json(content: bytes) -> object:
+    """Parse JSON from elsewhere; raises `ValueError` for whatever cannot be read."""
+    try:
+        document: object = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    return document
+
+
 def read_object(content: bytes, where: str) -> dict[str, object]:
     """Parse a JSON object; `where` names its file in the `VerificationError`."""
     try:
-        document = json.loads(content)
+        document = read_json(content)
     except ValueError as error:
         raise VerificationError(f"{where}: is not JSON: {error}; make the image again") from None
     return as_object(document, where)

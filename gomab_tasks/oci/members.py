@@ -5,6 +5,7 @@ Sources: OCI image-spec, layer.md; POSIX pax.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
 from typing import Literal, Protocol
@@ -20,6 +21,7 @@ NO_WHITEOUTS = frozenset({WHITEOUT, f"{WHITEOUT}.", f"{WHITEOUT}.."})
 # Go's archive/tar reads no longer ones either (maxSpecialFileSize).
 _LONGEST_EXTENSION = 1 << 20
 _NUMBERS = frozenset({b"size", b"uid", b"gid"})
+_NUMBER = re.compile(rb"[0-9]{1,20}")
 _EXTENSIONS = {
     tarfile.XHDTYPE: "",
     tarfile.SOLARIS_XHDTYPE: "",
@@ -138,7 +140,7 @@ def _pax_records(content: bytes) -> Iterator[tuple[str, str]]:
         keyword, equals, value = record.partition(b" ")[2].partition(b"=")
         if not equals or not value.endswith(b"\n"):
             raise ValueError("damaged record")
-        if keyword in _NUMBERS and not value[:-1].isdigit():
+        if keyword in _NUMBERS and not _NUMBER.fullmatch(value[:-1]):
             raise ValueError("damaged number")
         yield keyword.decode("utf-8", "surrogateescape"), value[:-1].decode("utf-8", "surrogateescape")
 

@@ -89,7 +89,7 @@ def _check_entry(entry: Entry) -> None:
         )
     for text in (entry.path, entry.target):
         if not _is_utf8(text):
-            raise VerificationError(f"layer: the name {text!r} is not UTF-8; rename it")
+            raise VerificationError(f"layer: the name '{text}' is not UTF-8; rename it")
     if any(part.startswith(WHITEOUT) for part in parts):
         raise VerificationError(
             f"layer: '{entry.path}': names with '{WHITEOUT}' mean removal in a layer; rename it"

@@ -6,17 +6,19 @@ Sources: RFC 9110 (11.6.1), distribution.github.io/distribution/spec/auth
 
 from __future__ import annotations
 
-import base64
-import json
+import math
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
 
 from gomab_tasks.errors import RegistryError
+from gomab_tasks.oci.descriptor import read_json
 from gomab_tasks.registry.credentials import Found
 from gomab_tasks.registry.failure import not_a_registry, refusal, unauthorised
 from gomab_tasks.registry.login import Credentials
@@ -26,6 +28,7 @@ from gomab_tasks.registry.reference import Repository
 Scopes = tuple[str, ...]
 
 _CLIENT_ID = "gomab-tasks"
+_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # The spec's default, and how long before its end a token is no longer used:
 # an upload that begins with it must not outlive it.
 _LIFETIME_SECONDS = 60.0
@@ -182,9 +185,9 @@ class Authentication:
         self._check_realm(repository, realm)
         request = _token_request(realm, challenge.parameters.get("service", ""), scopes, credentials)
         answer = self._fetch(request, f"{repository}: token server")
-        if answer.status in {400, 401, 403}:
+        if answer.status in _REFUSALS:
             raise self.refused(repository, answer)
-        if answer.status != 200:  # noqa: PLR2004 - OK
+        if answer.status != HTTPStatus.OK:
             error = refusal(answer, str(repository), f"get a token from {urlsplit(realm).netloc}")
             raise RegistryError(self.redact(str(error)))
         return _read_token(answer, repository)
@@ -194,7 +197,12 @@ class Authentication:
             scheme, host, _ = origin_of(realm)
         except ValueError:
             scheme = host = ""
-        if not host or "@" in realm:
+        if "@" in realm:
+            raise RegistryError(
+                f"{repository}: names a token server with a login of its own; nothing was sent there; "
+                "is this a registry?"
+            )
+        if not host:
             raise RegistryError(
                 f"{repository}: asks for a token, but names no address to get one from; is this a registry?"
             )
@@ -208,8 +216,7 @@ class Authentication:
 def _basic(credentials: Credentials | None) -> str:
     if credentials is None or not credentials.password:
         return ""
-    pair = f"{credentials.username}:{credentials.password}".encode()
-    return f"Basic {base64.b64encode(pair).decode()}"
+    return f"Basic {credentials.basic}"
 
 
 def _token_request(realm: str, service: str, scopes: Scopes, credentials: Credentials | None) -> Request:
@@ -237,12 +244,19 @@ def _read_token(answer: Answer, repository: Repository) -> _Token:
     if answer.is_html:
         raise not_a_registry(f"{repository}: token server", answer)
     try:
-        document = json.loads(answer.body)
-        token = document.get("token") or document.get("access_token")
-        lifetime = float(document.get("expires_in") or _LIFETIME_SECONDS)
+        document: Any = read_json(answer.body)
+        token, lifetime = document.get("token") or document.get("access_token"), _lifetime(document)
     except (ValueError, TypeError, AttributeError):
         token, lifetime = None, 0.0
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise RegistryError(f"{repository}: its token server sent no token; is it set up for this registry?")
     margin = min(_MARGIN_SECONDS, lifetime / 4)
     return _Token(f"Bearer {token}", time.monotonic() + lifetime - margin)
+
+
+def _lifetime(document: Mapping[str, str | float]) -> float:
+    try:
+        seconds = float(document.get("expires_in") or _LIFETIME_SECONDS)
+    except OverflowError:
+        return _LIFETIME_SECONDS
+    return seconds if 0 < seconds < math.inf else _LIFETIME_SECONDS

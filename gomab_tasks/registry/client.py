@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -26,8 +27,7 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 _ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
-_OK, _CREATED, _ACCEPTED, _NO_CONTENT, _PARTIAL = 200, 201, 202, 204, 206
-_LACKING = frozenset({404})
+_LACKING = frozenset({HTTPStatus.NOT_FOUND})
 
 
 class Stored(Struct, frozen=True):
@@ -62,7 +62,10 @@ class Client:
         self.transport.warm(self.session.url(repository, ""))
 
     def find_digest(self, repository: Repository, target: str) -> str | None:
-        """Give the digest of a manifest by tag or digest; none where it is not there."""
+        """Give the digest of a manifest by tag or digest; none where it is not there.
+
+        Asks as one who pushes: the same token serves what follows.
+        """
         request = Request("HEAD", self.session.url(repository, f"manifests/{target}"), _ACCEPT)
         scopes = (push_scope(repository.name),)
         answer = self.session.call(repository, request, scopes, f"look for {target}", _LACKING)
@@ -104,11 +107,16 @@ class Client:
         _check_digest(repository, f"the manifest {target}", digest_of(content), answer.digest)
         return answer
 
-    def has_blob(self, repository: Repository, digest: str) -> bool:
-        """Tell whether a blob is there."""
+    def has_blob(self, repository: Repository, digest: str, *, guesses: bool = False) -> bool:
+        """Tell whether a blob is there.
+
+        Args:
+            guesses: one at which the registry fails counts as not there.
+        """
         request = Request("HEAD", self.session.url(repository, f"blobs/{digest}"))
         scopes = (push_scope(repository.name),)
-        answer = self.session.call(repository, request, scopes, f"look for {digest}", _LACKING)
+        lacking = _LACKING | {HTTPStatus.INTERNAL_SERVER_ERROR} if guesses else _LACKING
+        answer = self.session.call(repository, request, scopes, f"look for {digest}", lacking)
         if answer:
             _check_digest(repository, f"the blob {digest}", digest, answer.digest)
         return answer is not None
@@ -121,7 +129,7 @@ class Client:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         request = Request("GET", self.session.url(repository, f"blobs/{digest}"), headers)
         answer = self.session.exchange(repository, request, (pull_scope(repository.name),), receive)
-        if answer.status not in {_OK, _PARTIAL}:
+        if answer.status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             raise self.session.refusal(repository, answer, f"read the blob {digest}")
 
     def send_blob(
@@ -167,7 +175,7 @@ class Client:
         request = Request("PUT", url, {"Content-Type": "application/octet-stream"}, body)
         scopes = (push_scope(repository.name),)
         answer = self.session.exchange(repository, request, scopes, sends_once=True)
-        if answer.status not in {_CREATED, _NO_CONTENT}:
+        if answer.status not in {HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}:
             raise self.session.refusal(repository, answer, f"store the blob {digest}")
         _check_digest(repository, f"the blob {digest}", digest, answer.digest)
 
@@ -175,13 +183,14 @@ class Client:
         """Give the address to send a blob to; empty where it could be mounted. Tries once."""
         for source in mounts:
             answer = self._mount(repository, digest, source)
-            if answer and answer.status == _CREATED:
+            if answer and answer.status == HTTPStatus.CREATED:
                 _check_digest(repository, f"the blob {digest}", digest, answer.digest)
                 return ""
-            if answer and answer.status == _ACCEPTED:  # it is not there; this is an upload like any other
+            # The blob is not there; this is an upload like any other.
+            if answer and answer.status == HTTPStatus.ACCEPTED:
                 return self._location(repository, answer)
         answer = self._post_upload(repository)
-        if answer.status != _ACCEPTED:
+        if answer.status != HTTPStatus.ACCEPTED:
             raise self.session.refusal(repository, answer, "start an upload")
         return self._location(repository, answer)
 

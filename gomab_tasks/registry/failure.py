@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 from urllib3 import exceptions
 
@@ -12,7 +13,16 @@ from gomab_tasks.errors import RegistryError
 from gomab_tasks.registry.credentials import Found
 from gomab_tasks.registry.message import Answer, printable
 
-TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+TRANSIENT = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
 AGAIN = "run it again: what is there already is not sent twice"
 # Of those, each takes long, or is more likely a wrong name than bad luck.
 _STALLED_ATTEMPTS, _UNREACHABLE_ATTEMPTS = 3, 2
@@ -43,18 +53,24 @@ def connection_failure(
         has_answered: it has worked before, so that it may well come back.
     """
     match error:
+        case exceptions.ProxyError(original_error=exceptions.SSLError() as cause) if _has_no_trust(cause):
+            return _tls_failure(cause, where, f"the proxy for {host}")
         case exceptions.SSLError():
             return _tls_failure(error, where, host)
         case exceptions.LocationValueError() | exceptions.LocationParseError():
             return RegistryError(f"{where}: sent an address that cannot be read; is this a registry?")
-        case exceptions.ReadTimeoutError():
-            return _stall(where, host)
-        case _ if "timed out" in _cause(error) and not isinstance(error, exceptions.ConnectTimeoutError):
+        case _ if _has_stalled(error):
             return _stall(where, host)
         case exceptions.ProxyError() | exceptions.NewConnectionError() | exceptions.ConnectTimeoutError():
             message = f"{where}: {_unreachable(error, host)}"
             return TransientError(message, attempts=None if has_answered else _UNREACHABLE_ATTEMPTS)
     return TransientError(f"{where}: {host} closed the connection ({_cause(error)}); {AGAIN}")
+
+
+def _has_stalled(error: exceptions.HTTPError) -> bool:
+    if isinstance(error, exceptions.ReadTimeoutError):
+        return True
+    return "timed out" in _cause(error) and not isinstance(error, exceptions.ConnectTimeoutError)
 
 
 def _stall(where: str, host: str) -> TransientError:
@@ -73,13 +89,23 @@ def _unreachable(error: exceptions.HTTPError, host: str) -> str:
     return f"{host} does not answer; check its name and the network"
 
 
+_OTHER_TIME = "check this machine's clock, or ask who runs it for a new one"
+_OTHER_NAME = "name the registry as its certificate does, or ask who runs it for one of this name"
+_OTHER_CA = 'name the file of its CA in the table, registry.ca-file = "…", or in SSL_CERT_FILE'
+# By OpenSSL's numbers, X509_V_ERR_….
+_CERTIFICATE_ADVICE = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_NAME, 64: _OTHER_NAME}
+
+
+def _has_no_trust(error: exceptions.SSLError) -> bool:
+    return bool(error.args) and isinstance(error.args[0], ssl.SSLCertVerificationError)
+
+
 def _tls_failure(error: exceptions.SSLError, where: str, host: str) -> RegistryError:
     cause = error.args[0] if error.args else error
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return RegistryError(
-            f"{where}: the certificate of {host} is not trusted: {cause.verify_message}; "
-            'name the file of its CA in the table, registry.ca-file = "…", or in SSL_CERT_FILE'
-        )
+        problem = cause.verify_message.rstrip(".")
+        advice = _CERTIFICATE_ADVICE.get(cause.verify_code, _OTHER_CA)
+        return RegistryError(f"{where}: the certificate of {host} is not trusted: {problem}; {advice}")
     reason = getattr(cause, "reason", "") or ""
     if reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"}:
         return PlainTextError(
@@ -104,7 +130,7 @@ def _cause(error: BaseException) -> str:
         if following is None:
             break
         seen = following
-    return str(seen).rpartition(": ")[2] or type(seen).__name__
+    return printable(str(seen).rpartition(": ")[2]) or type(seen).__name__
 
 
 def refusal(answer: Answer, where: str, doing: str, without_login: str = "") -> RegistryError:
@@ -130,21 +156,19 @@ def _reason(answer: Answer) -> str:
     return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
 
 
-_TOO_MANY_REQUESTS = 429
-
-
 def answer_is_full(answer: Answer) -> bool:
     """Tell whether the registry has no space left."""
-    if answer.status == _TOO_MANY_REQUESTS:  # of which some have quotas too
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # of which some have quotas too
         return False
-    text = answer.body[:4096].lower()
-    return answer.status == 507 or b"no space left" in text or b"quota" in text  # noqa: PLR2004
+    text = " ".join([answer.body[:4096].decode(errors="replace"), *answer.errors]).lower()
+    is_full = answer.status == HTTPStatus.INSUFFICIENT_STORAGE
+    return is_full or "no space left" in text or "quota" in text
 
 
 def _advice(answer: Answer) -> str:
     if answer_is_full(answer):
         return "its disk or quota is full: free some space there and run it again"
-    if answer.is_html and answer.status not in TRANSIENT | {413}:
+    if answer.is_html and answer.status not in TRANSIENT | {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
         return "is this a registry? A proxy or a login page may stand before it"
     codes = [text.partition(":")[0] for text in answer.errors]
     if known := next((_ADVICE_BY_CODE[code] for code in codes if code in _ADVICE_BY_CODE), ""):
@@ -162,14 +186,14 @@ _ADVICE_BY_CODE = {
     "NAME_INVALID": "the registry takes no such name: choose another repository",
     "TAG_INVALID": "the registry takes no such tag: choose another with --tag, or in image.tags",
 }
-_ADVICE = {
-    401: "log in again",
-    403: "the login has no permission for that: ask for it, or log in as somebody else",
-    404: "check the repository's name; some registries want it to be made before the first push",
-    405: "is this a registry, and does it take pushes?",
-    409: "the registry keeps what is there: choose another tag with --tag, or in image.tags",
-    413: "the registry, or a proxy before it, takes no bodies of that size",
-    429: "it asks for fewer requests: wait and run it again",
+_ADVICE: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "log in again",
+    HTTPStatus.FORBIDDEN: "the login has no permission for that: ask for it, or log in as somebody else",
+    HTTPStatus.NOT_FOUND: "check the repository's name; some registries want it made before the first push",
+    HTTPStatus.METHOD_NOT_ALLOWED: "is this a registry, and does it take pushes?",
+    HTTPStatus.CONFLICT: "the registry keeps what is there: choose another tag with --tag, or in image.tags",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the registry, or a proxy before it, takes no bodies of that size",
+    HTTPStatus.TOO_MANY_REQUESTS: "it asks for fewer requests: wait and run it again",
 }
 
 
@@ -204,7 +228,7 @@ def _retry_after(answer: Answer) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max(0.0, (date - datetime.now(UTC)).total_seconds())

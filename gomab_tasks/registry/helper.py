@@ -48,7 +48,8 @@ def ask_helper(
             [program, "get"], stdin=f"{server}\n", secret_stdout=True, seconds=_LIMIT_SECONDS
         )
     except ToolError as error:
-        raise HelperError(str(error)) from None
+        cure = "install or mend it, or take its name out of there"
+        raise HelperError(f"{error}; {cure}") from None
     finally:
         timer.cancel()
     if done.code:

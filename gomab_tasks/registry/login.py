@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from msgspec import Struct
 
 
@@ -32,4 +34,10 @@ class Credentials(Struct, frozen=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be kept out of messages."""
-        return tuple(filter(None, (self.password, self.identity_token, self.registry_token)))
+        pair = self.basic if self.password else ""
+        return tuple(filter(None, (self.password, pair, self.identity_token, self.registry_token)))
+
+    @property
+    def basic(self) -> str:
+        """Name and password as they are sent (RFC 7617)."""
+        return base64.b64encode(f"{self.username}:{self.password}".encode()).decode()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
+from gomab_tasks.oci.descriptor import read_json
 
 Origin = tuple[str, str, int]
 _LONGEST_LINE = 300
@@ -99,7 +101,7 @@ class Answer(Struct, frozen=True):
     def errors(self) -> tuple[str, ...]:
         """Word the errors of the body (distribution-spec, "Error Codes"): `CODE: message`."""
         try:
-            document = json.loads(self.body)
+            document: Any = read_json(self.body)
             return tuple(_word(error) for error in document["errors"])
         except (ValueError, KeyError, TypeError, AttributeError):
             return ()
@@ -107,13 +109,16 @@ class Answer(Struct, frozen=True):
 
 def _word(error: Mapping[str, object]) -> str:
     words = [str(error[key]) for key in ("code", "message") if error.get(key)]
-    detail = error.get("detail")
-    # docker-registry hides a full disk behind "unknown error".
-    if isinstance(detail, dict) and isinstance(detail.get("Err"), dict | str):
-        words.append(str(detail["Err"]))
-    elif isinstance(detail, str) and detail:
-        words.append(detail)
-    return printable(": ".join(words))
+    return printable(": ".join(filter(None, [*words, _cause(error.get("detail"))])))
+
+
+def _cause(detail: object) -> str:
+    """Find what is behind docker-registry's "unknown error": a text, or a number of the operating system."""
+    while isinstance(detail, dict):
+        detail = detail.get("Err", detail.get("Enclosed"))
+    if isinstance(detail, int) and detail in errno.errorcode:
+        return os.strerror(detail)
+    return detail if isinstance(detail, str) else ""
 
 
 def printable(text: str) -> str:

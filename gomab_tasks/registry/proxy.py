@@ -33,12 +33,20 @@ def proxy_for(scheme: str, host: str, port: int, environment: Mapping[str, str])
     if not value or is_loopback(host) or _is_exempt(host, port, _variable(environment, "no_proxy")):
         return None
     address = value if "://" in value else f"http://{value}"
-    if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
+    if not _is_http(address):
         raise RegistryError(
             f"{host}: the proxy of the environment is of no kind that is known here; "
             f"set {scheme.upper()}_PROXY to http://HOST:PORT, or name {host} in NO_PROXY"
         )
     return address
+
+
+def _is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 from gomab_tasks import files
@@ -15,7 +16,6 @@ from gomab_tasks.registry.message import Answer
 from gomab_tasks.registry.reference import Reference, Repository
 
 _PIECE = 1 << 20
-_PARTIAL = 206
 
 
 def fetch_manifest(client: Client, reference: Reference) -> Stored:
@@ -39,7 +39,7 @@ def fetch_blob(
 ) -> Path:
     """Have a blob in a cache folder, as `folder/sha256/HEX`, and give its path.
 
-    What an earlier run left of it is continued. Several processes may share the folder.
+    What an earlier run left of it is continued. Who shares the folder with others holds a lock meanwhile.
 
     Args:
         on_received: called with the bytes that are here so far.
@@ -48,13 +48,12 @@ def fetch_blob(
     """
     path = folder / descriptor.digest.replace(":", "/", 1)
     partial = path.with_name(f"{path.name}.partial")
-    with files.locked(path.with_name(f"{path.name}.lock"), client.transport.check):
-        if _size(path) != descriptor.size or _digest(path) != descriptor.digest:
-            download = _Download(client, repository, descriptor, partial, on_received)
-            client.session.retry(download.run)
-            with files.storage_errors(path):
-                partial.chmod(0o644)
-                partial.replace(path)
+    if _size(path) != descriptor.size or _digest(path) != descriptor.digest:
+        download = _Download(client, repository, descriptor, partial, on_received)
+        client.session.retry(download.run)
+        with files.storage_errors(path):
+            partial.chmod(0o644)
+            partial.replace(path)
     return path
 
 
@@ -84,11 +83,12 @@ class _Download:
         size = _size(self._partial) or 0
         if size < self._descriptor.size:
             raise TransientError(f"{self._where}: ended after {size} bytes; {AGAIN}")
-        self._check()
+        self._check(is_continued=offset > 0)
 
     def _receive(self, answer: Answer, pieces: Iterator[bytes]) -> None:
         start = f"bytes {_size(self._partial) or 0}-"
-        continues = answer.status == _PARTIAL and answer.headers.get("content-range", "").startswith(start)
+        begins_there = answer.headers.get("content-range", "").startswith(start)
+        continues = begins_there and answer.status == HTTPStatus.PARTIAL_CONTENT
         with files.storage_errors(self._partial):
             self._partial.parent.mkdir(parents=True, exist_ok=True)
             with self._partial.open("ab" if continues else "wb") as file:
@@ -98,11 +98,14 @@ class _Download:
                     if file.tell() > self._descriptor.size:
                         break  # more than there should be: its digest will tell
 
-    def _check(self) -> None:
+    def _check(self, *, is_continued: bool) -> None:
         found = _digest(self._partial)
         if found != self._descriptor.digest:
             with files.storage_errors(self._partial):
                 self._partial.unlink()
+            if is_continued:  # nothing is synced to disk, so a crash may have damaged what was there
+                problem = "what an earlier run left of it is damaged"
+                raise TransientError(f"{self._where}: {problem}; {AGAIN}", wait_seconds=0)
             raise VerificationError(
                 f"{self._where}: its content has the digest {found}; "
                 "the registry, or a proxy before it, changes content: ask who runs it"

@@ -67,6 +67,9 @@ def parse_repository(text: str) -> Repository:
 
 
 def _name_advice(name: str) -> str:
+    bare, _, tag = name.rpartition(":")
+    if grammar.is_name(bare) and grammar.is_tag(tag):
+        return f"write it without ':{tag}'; tags are given by --tag {tag} or image.tags"
     if name != name.lower():
         return f"names of repositories are in lower case: '{name.lower()}'"
     return "write it as registry/path, in lower case: 'ghcr.io/acme/api'"

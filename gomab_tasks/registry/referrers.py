@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from msgspec import Struct, field
 
@@ -31,7 +32,7 @@ from gomab_tasks.registry.reference import Repository
 
 EMPTY = "application/vnd.oci.empty.v1+json"
 _EMPTY_CONFIG = b"{}"
-_LACKING = frozenset({404, 405})
+_LACKING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
 # Others may write the same index at the same time; the spec knows no lock.
 _TRIES = 5
 _MOST_PAGES = 100

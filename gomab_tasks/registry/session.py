@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
@@ -22,10 +23,9 @@ from gomab_tasks.registry.transport import Receive, Transport
 
 Result = TypeVar("Result")
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_KEEPING_METHOD = frozenset({307, 308})
+_KEEPING_METHOD = frozenset({HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT})
+_REDIRECTS = _KEEPING_METHOD | {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER}
 _MOST_REDIRECTS = 5
-_BAD_REQUEST, _UNAUTHORISED, _FORBIDDEN = 400, 401, 403
 
 
 class Session:
@@ -96,7 +96,7 @@ class Session:
             answer = self.exchange(repository, request, scopes)
             if answer.status in may_lack:
                 return None
-            if answer.status >= 300:  # noqa: PLR2004 - success is below
+            if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # success is below
                 raise self.refusal(repository, answer, doing)
             if answer.is_html:
                 raise not_a_registry(str(repository), answer)
@@ -106,7 +106,9 @@ class Session:
 
     def refusal(self, repository: Repository, answer: Answer, doing: str) -> RegistryError:
         """Word an answer that says no, without secrets that it may repeat."""
-        is_anonymous = answer.status == _FORBIDDEN and not self._authentication.found(repository).credentials
+        is_anonymous = (
+            answer.status == HTTPStatus.FORBIDDEN and not self._authentication.found(repository).credentials
+        )
         error = refusal(answer, str(repository), doing, repository.registry if is_anonymous else "")
         error.args = (self._authentication.redact(self._redact(str(error))),)
         return error
@@ -150,13 +152,13 @@ class Session:
     ) -> Answer:
         used = self._authentication.header(repository, scopes)
         answer = self._settle(_authorised(request, used), str(repository), receive)
-        if answer.status != _UNAUTHORISED:
+        if answer.status != HTTPStatus.UNAUTHORIZED:
             return answer
         renewed = self._authentication.renew(repository, scopes, used, answer)
         if sends_once:
             raise TransientError(f"{repository}: the login expired while a blob was sent", wait_seconds=0)
         answer = self._settle(_authorised(_moved(request, self._base), renewed), str(repository), receive)
-        if answer.status == _UNAUTHORISED:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
             raise self._authentication.refused(repository, answer)
         return answer
 
@@ -169,7 +171,7 @@ class Session:
         except TransientError as error:
             plain, failure = None, error
         # 400 is what servers with TLS answer to plain HTTP.
-        if plain and plain.status != _BAD_REQUEST:
+        if plain and plain.status != HTTPStatus.BAD_REQUEST:
             self._is_settled = True
             return plain
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TypeVar
@@ -26,6 +26,9 @@ from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.units import mebibytes
 
 Result = TypeVar("Result")
+
+# On a slow line few large blobs side by side end sooner each, and what breaks off loses less.
+LARGE, LARGE_AT_ONCE = 1 << 20, 4
 
 
 class Content(Struct, frozen=True):
@@ -129,6 +132,7 @@ class _Push:
         self._meter = Meter(running)
         self._failed = threading.Event()
         self._started: dict[str, str] = {}
+        self._large = threading.Semaphore(LARGE_AT_ONCE)
 
     def run(self) -> Pushed:
         root = self._content.root
@@ -159,7 +163,11 @@ class _Push:
         else:
             there = self._find([root], ())
             there |= self._find(tags, () if there else blobs)
-        moving = [tag for tag in tags if self._must_move(tag, there.get(tag))]
+        try:
+            moving = [tag for tag in tags if self._must_move(tag, there.get(tag))]
+        except RegistryError:
+            self._side_by_side(self._cancels(()))
+            raise
         # What was mounted meanwhile may have been found for that reason.
         mounted = {digest for digest, location in self._started.items() if not location}
         lacking = [blob for blob in blobs if blob.digest not in there or blob.digest in mounted]
@@ -181,7 +189,9 @@ class _Push:
         return {name: digest for name, digest in zip(names, digests, strict=False) if digest}
 
     def _find_blob(self, blob: Descriptor) -> str | None:
-        return blob.digest if self._client.has_blob(self._repository, blob.digest) else None
+        # docker-registry fails at a blob that is being mounted at that moment.
+        is_there = self._client.has_blob(self._repository, blob.digest, guesses=self._destination.is_new)
+        return blob.digest if is_there else None
 
     def _start(self, blob: Descriptor) -> None:
         """Start an upload before it is known to be needed; why it cannot be is told when it is."""
@@ -223,9 +233,10 @@ class _Push:
             return False
         path = self._content.layout.blob_path(blob.digest)
         body = Upload(path, blob.size, partial(self._meter.note, blob.digest))
-        return self._client.send_blob(
-            self._repository, blob.digest, body, self._destination.mounts, location or ""
-        )
+        with self._large if blob.size > LARGE else nullcontext():
+            return self._client.send_blob(
+                self._repository, blob.digest, body, self._destination.mounts, location or ""
+            )
 
     def _put(self, document: Descriptor, target: str) -> None:
         content = self._content.layout.read_blob(document)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import ssl
 import threading
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, cast
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import certifi
 import urllib3
 from msgspec import Struct
-from urllib3.connection import HTTPConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from gomab_tasks import __version__
@@ -29,6 +26,7 @@ from gomab_tasks.errors import RegistryError, StoppedError
 from gomab_tasks.oci.descriptor import LARGEST_DOCUMENT
 from gomab_tasks.registry.failure import connection_failure
 from gomab_tasks.registry.message import Answer, Origin, Request, Upload, origin_of
+from gomab_tasks.registry.pool import Pool, make_pool
 from gomab_tasks.registry.proxy import is_loopback, proxy_for
 
 Receive = Callable[[Answer, Iterator[bytes]], None]
@@ -54,6 +52,7 @@ class Patience(Struct, frozen=True):
         backoff_seconds: the longest wait before the second try; doubles for each further one.
         longest_wait_seconds: a registry that asks to wait longer is an error.
         stall_seconds: how long nothing may move on a connection.
+        arrival_seconds: how long the answer to a file may take: what is in buffers on the way arrives first.
     """
 
     attempts: int = 6
@@ -61,6 +60,7 @@ class Patience(Struct, frozen=True):
     longest_wait_seconds: float = 60
     connect_seconds: float = 10
     stall_seconds: float = 30
+    arrival_seconds: float = 120
 
 
 class Transport:
@@ -87,8 +87,7 @@ class Transport:
         self._check = check
         self._plain_http = plain_http
         self._ca_file = ca_file
-        self._pools: dict[Origin, HTTPConnectionPool] = {}
-        self._live: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._pools: dict[Origin, Pool] = {}
         self._answered: set[Origin] = set()
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -106,11 +105,8 @@ class Transport:
         """Break off what is under way: connections may stall for longer than a user waits."""
         self._stopped = True
         with self._lock:
-            for connection in list(self._live):
-                if connection.sock is not None:
-                    with contextlib.suppress(OSError):
-                        # Not that of ssl.SSLSocket, which other threads use at the moment.
-                        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+            for pool in self._pools.values():
+                pool.break_off()
 
     def check(self) -> None:
         """Raise `StoppedError` once the run is to end."""
@@ -164,6 +160,7 @@ class Transport:
                 target,
                 body=body,
                 headers=headers,
+                timeout=self._timeout(request.body),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,
@@ -181,7 +178,7 @@ class Transport:
         headers = {name.lower(): value for name, value in response.headers.items()}
         challenges = tuple(response.headers.getlist("www-authenticate"))
         answer = Answer(response.status, headers, challenges)
-        if receive and response.status in {200, 206}:
+        if receive and response.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             receive(answer, self._pieces(response))
             return answer
         if request.method == "HEAD":
@@ -205,72 +202,38 @@ class Transport:
     def warm(self, url: str) -> None:
         """Connect in the background: by the time many requests come, as many connections are there."""
         origin = origin_of(url)
-        if origin in self._pools or (pool := self._pool(origin)).proxy is not None:
-            return
-        # All are taken first: the pool would hand out again what was just put back.
-        for connection in [pool._get_conn() for _ in range(WORKERS)]:  # noqa: SLF001 - no public way
-            threading.Thread(target=_connect, args=(pool, connection), daemon=True).start()
+        if origin not in self._pools and (pool := self._pool(origin)).proxy is None:
+            pool.warm(WORKERS)
 
-    def _pool(self, origin: Origin) -> HTTPConnectionPool:
+    def _pool(self, origin: Origin) -> Pool:
         with self._lock:
             if origin not in self._pools:
-                self._pools[origin] = self._make_pool(*origin)
+                self._pools[origin] = self._make_pool(origin)
             return self._pools[origin]
 
-    def _make_pool(self, scheme: str, host: str, port: int) -> HTTPConnectionPool:
-        options: dict[str, object] = {
-            "maxsize": _KEPT,
-            "timeout": urllib3.Timeout(
-                connect=self.patience.connect_seconds, read=self.patience.stall_seconds
-            ),
-            "blocksize": _PIECE,
-        }
-        if scheme == "https":
-            options["ssl_context"] = trust(self._environment, self._ca_file)
-        proxy = proxy_for(scheme, host, port, self._environment)
-        manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
-        pool = manager.connection_from_host(host, port, scheme)
-        _track(pool, self._note)
-        return pool
+    def _make_pool(self, origin: Origin) -> Pool:
+        proxy = proxy_for(*origin, self._environment)
+        has_tls = "https" in {origin[0], urlsplit(proxy or "").scheme}
+        return make_pool(
+            origin,
+            proxy,
+            maxsize=_KEPT,
+            timeout=self._timeout(None),
+            ssl_context=trust(self._environment, self._ca_file) if has_tls else None,
+        )
 
-    def _note(self, connection: HTTPConnection) -> None:
-        with self._lock:
-            self._live.add(connection)
+    def _timeout(self, body: object) -> urllib3.Timeout:
+        """Give the times to connect, and to wait for the answer to a body."""
+        seconds = self.patience.arrival_seconds if isinstance(body, Upload) else self.patience.stall_seconds
+        return urllib3.Timeout(connect=self.patience.connect_seconds, read=seconds)
 
     def _watch(self) -> None:
-        """Notice the end of the run while all threads wait for the network."""
+        """Notice the end of the run while all threads wait for the network, or still connect."""
         while not self._closed.wait(_POLL_SECONDS):
             try:
                 self.check()
             except StoppedError:
                 self.stop()
-                return
-
-
-def _connect(pool: HTTPConnectionPool, connection: HTTPConnection) -> None:
-    with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):  # the request that needs it will tell
-        if connection.is_closed:
-            connection.connect()
-        pool._put_conn(connection)  # noqa: SLF001 - no public way
-
-
-def _track(pool: HTTPConnectionPool, note: Callable[[HTTPConnection], None]) -> None:
-    """Have a pool tell of the connections that it makes."""
-    made = pool.ConnectionCls
-
-    def make(*args: object, **options: object) -> HTTPConnection:
-        connection = cast("HTTPConnection", made(*args, **options))  # type: ignore[arg-type]
-        note(connection)
-        return connection
-
-    pool.ConnectionCls = make  # type: ignore[assignment]
-
-
-def _proxy_manager(proxy: str, options: Mapping[str, object]) -> urllib3.ProxyManager:
-    parts = urlsplit(proxy)
-    user, _, place = parts.netloc.rpartition("@")
-    headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else {}
-    return urllib3.ProxyManager(f"{parts.scheme}://{place}", proxy_headers=headers, **options)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

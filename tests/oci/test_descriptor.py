@@ -117,6 +117,7 @@ def test_a_wrong_field_is_named(change: Mapping[str, object], message: str) -> N
         (b"", "x: is not JSON: "),
         (b'{"a":', "x: is not JSON: "),
         (b"\xff\xfe{}", "x: is not JSON: "),
+        pytest.param(b"[" * 100_000, "x: is not JSON: ", id="deep"),
         (b"[]", "x: is []; expected a JSON object"),
         (b"null", "x: is missing; expected a JSON object"),
     ],

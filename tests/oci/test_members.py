@@ -107,6 +107,14 @@ DAMAGED = {
     "pax zero": (foreign("x", kind=tarfile.XHDTYPE, content=b"0 path=a\n"), "a damaged extended header"),
     "pax value": (foreign("x", kind=tarfile.XHDTYPE, content=b"7 path=a"), "a damaged extended header"),
     "pax size": (foreign("x", kind=tarfile.XHDTYPE, content=b"11 size=-1\n"), "a damaged extended header"),
+    "pax size of many digits": (
+        foreign("x", kind=tarfile.XHDTYPE, content=b"5011 size=" + b"9" * 5000 + b"\n"),
+        "a damaged extended header",
+    ),
+    "pax uid of many digits": (
+        foreign("x", kind=tarfile.XHDTYPE, content=b"5010 uid=" + b"9" * 5000 + b"\n"),
+        "a damaged extended header",
+    ),
     "pax huge": (
         with_size(foreign("x", kind=tarfile.XHDTYPE), b"00010000000\0"),
         "extended header of 2097152",

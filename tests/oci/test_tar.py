@@ -107,7 +107,7 @@ def test_paths_outside_the_root_or_not_plain_are_refused(path: str) -> None:
 @pytest.mark.parametrize("name", ["x\udcff", "ok/\ud800"])
 def test_names_that_are_not_utf8_are_refused(name: str) -> None:
     """Such a name comes from a disk that holds other bytes; no client agrees on it."""
-    with pytest.raises(VerificationError, match="is not UTF-8; rename it"):
+    with pytest.raises(VerificationError, match=f"the name '{name}' is not UTF-8; rename it"):
         complete([file(name)])
 
 

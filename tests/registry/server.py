@@ -74,6 +74,7 @@ class Exchange(BaseHTTPRequestHandler):
     """Serve one connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are written one after the other
     state: State
     body: bytes | None = None
 

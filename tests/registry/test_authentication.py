@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -177,7 +178,7 @@ _NOWHERE = "asks for a token, but names no address to get one from"
         ("http://auth.example.com/token", _OPEN),
         ("ftp://localhost/", _OPEN),
         ("", _NOWHERE),
-        ("https://u:p@h/", _NOWHERE),
+        ("https://u:p@h/", "names a token server with a login of its own; nothing was sent there"),
         ("token", _NOWHERE),
     ],
 )
@@ -204,6 +205,7 @@ def test_an_unknown_kind_of_login_is_told(locked: State, pushed: Push) -> None:
         (200, b"{}", "sent no token"),
         (200, b'{"token": "two words"}', "sent no token"),
         (200, b"<html></html>", "answered HTML"),
+        pytest.param(200, b"[" * 100_000, "sent no token", id="deep"),
         (404, b"", "cannot get a token from"),
         (503, b"", "cannot get a token: it answered HTTP 503"),
     ],
@@ -217,6 +219,18 @@ def test_a_broken_token_server_is_told(
     with pytest.raises(RegistryError, match=message):
         pushed()
     assert len(locked.requests("GET /token")) == (4 if status == 503 else 1)
+
+
+@pytest.mark.parametrize("lifetime", ["NaN", "Infinity", "1e999", "-1", "1" + "0" * 400])
+def test_a_token_of_an_odd_lifetime_ends_all_the_same(lifetime: str) -> None:
+    """As one does whose lifetime is not said."""
+    answer = Answer(200, {}, (), f'{{"token":"x","expires_in":{lifetime}}}'.encode())
+    authentication = Authentication(lambda _: Found(), lambda *_: answer, lambda _: True)
+    challenge = Answer(401, {}, ('Bearer realm="https://registry.invalid/token"',))
+    repository = Repository("registry.invalid", "a")
+    assert authentication.renew(repository, (), "", challenge) == "Bearer x"
+    (token,) = authentication._tokens.values()
+    assert 0 < token.ends - time.monotonic() < 60
 
 
 def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenClient, login: Login) -> None:

@@ -21,6 +21,8 @@ from gomab_tasks.secrets import redactor
 Find = Callable[[str], Found]
 Helper = Callable[[str, str], None]
 
+CURE = "install or mend it, or take its name out of there"
+
 
 def entry(user: str, password: str = "pass") -> dict[str, str]:
     return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -259,7 +261,7 @@ def test_a_helper_without_the_registry_leaves_it_to_others(find: Find, docker: P
         ),
         ("all", "echo '{}'", "docker-credential-all get did not answer with Username and Secret as JSON"),
         ("all", "exit 3", "docker-credential-all get failed: exit code 3"),
-        ("missing", "", "cannot start docker-credential-missing: No such file or directory"),
+        ("missing", "", f"cannot start docker-credential-missing: No such file or directory; {CURE}"),
         ("../evil", "", "'../evil' is no name of a credential helper; it has letters, digits, '-' and '_'"),
         (7, "", "7 is no name of a credential helper; it has letters, digits, '-' and '_'"),
     ],
@@ -286,4 +288,4 @@ def test_a_helper_that_hangs_is_told_of_and_ended(
     said: list[str] = []
     found = find_credentials(parse_repository("ghcr.io/a"), Processes(environment, str), said.append)
     assert said == ["waiting for docker-credential-all, at most 0.5 s"]
-    assert found.remarks == (f"{docker}: docker-credential-all did not end within 0.5 s",)
+    assert found.remarks == (f"{docker}: docker-credential-all did not end within 0.5 s; {CURE}",)

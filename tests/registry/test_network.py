@@ -8,14 +8,16 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from gomab_tasks.errors import RegistryError, StoppedError
 from gomab_tasks.process import Processes
+from gomab_tasks.registry.message import Request, Upload
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, push, read_content
-from gomab_tasks.registry.transport import Patience
+from gomab_tasks.registry.transport import Patience, Transport
 from tests.conftest import Made
 from tests.registry.conftest import OpenClient, Push
 from tests.registry.faults import answering, stalling
@@ -58,6 +60,32 @@ def test_a_stalled_connection_is_given_up(strict: State, pushed: Push) -> None:
     strict.fail("HEAD", stalling(3), times=100)
     with pytest.raises(RegistryError, match="stalled"):
         pushed(client={"patience": Patience(attempts=2, backoff_seconds=0.01, stall_seconds=0.2)})
+
+
+def test_a_slow_line_is_no_stall(environment: dict[str, str], tmp_path: Path) -> None:
+    """However long all of it takes, something moves; what lies in buffers has to arrive as well."""
+    body = tmp_path / "blob"
+    body.write_bytes(bytes(320 << 10))
+
+    def take(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            left = len(body.read_bytes())
+            left -= len(connection.recv(16 << 10).partition(b"\r\n\r\n")[2])
+            while left > 0:
+                time.sleep(0.04)
+                left -= len(connection.recv(16 << 10))
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        threading.Thread(target=take, args=(server,), daemon=True).start()
+        transport = Transport(environment, lambda: None, patience=Patience(stall_seconds=0.5))
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        answer = transport.send(Request("PUT", url, body=Upload(body, body.stat().st_size)), "blob")
+        transport.close()
+    assert answer.status == 201
 
 
 def test_the_end_of_the_run_breaks_off_a_stall(

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gomab_tasks.errors import RegistryError
+from gomab_tasks.errors import RegistryError, StoppedError
+from gomab_tasks.process import Processes
 from gomab_tasks.registry.proxy import is_loopback, proxy_for
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, push, read_content
-from gomab_tasks.registry.transport import trust
-from tests.conftest import Made
+from gomab_tasks.registry.transport import Patience, trust
+from tests.conftest import Made, ToolFactory
 from tests.registry.conftest import OpenClient
+from tests.registry.faults import stalling
 from tests.registry.server import State
+from tests.registry.tls import make_certificate, speaking_tls
 
 PROXY = "http://proxy.example:3128"
 
@@ -77,10 +83,19 @@ def test_exemptions(no_proxy: str, host: str, exempt: bool) -> None:  # noqa: FB
     assert found == (None if exempt else PROXY)
 
 
-def test_an_unknown_kind_of_proxy_is_told() -> None:
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://u:wonderland@proxy:1080",
+        "http://u:wonderland@[::1",
+        "http://u:wonderland@proxy:port",
+        "u:wonderland@",
+    ],
+)
+def test_what_is_no_known_proxy_is_told(proxy: str) -> None:
     """Without what may be a password in it."""
     with pytest.raises(RegistryError, match="set HTTPS_PROXY to http://HOST:PORT") as caught:
-        proxy_for("https", "ghcr.io", 443, {"ALL_PROXY": "socks5://u:wonderland@proxy:1080"})
+        proxy_for("https", "ghcr.io", 443, {"ALL_PROXY": proxy})
     assert "wonderland" not in str(caught.value)
 
 
@@ -110,6 +125,57 @@ def test_a_proxy_that_refuses_is_told(strict: State, opened: OpenClient, environ
         pytest.raises(RegistryError, match=r"the proxy for registry\.invalid does not serve it: .*501"),
     ):
         client.find_digest(Repository("registry.invalid", "a"), "v1")
+
+
+@pytest.fixture
+def tunnelled(
+    strict: State, environment: dict[str, str], tool: ToolFactory, tmp_path: Path
+) -> Iterator[Repository]:
+    """Give a repository of the strict registry behind TLS, and behind a proxy that has TLS as well."""
+    pair = make_certificate(tool, tmp_path)
+    with (
+        speaking_tls(pair, strict.address) as registry,
+        speaking_tls(pair, registry, is_proxy=True) as proxy,
+    ):
+        environment |= {"HTTPS_PROXY": f"https://{proxy}", "SSL_CERT_FILE": str(pair[0])}
+        yield Repository("registry.example", "acme/api")
+
+
+def test_a_proxy_may_have_tls_of_its_own(
+    strict: State, tunnelled: Repository, opened: OpenClient, made: Made
+) -> None:
+    """What is trusted holds for it as for the registry."""
+    with opened(tunnelled.registry) as client:
+        push(client, read_content(made.layout, made.index), Destination(tunnelled, ("v1",)))
+    assert strict.tags["acme/api", "v1"] == made.index.digest
+
+
+def test_a_proxy_whose_certificate_is_not_trusted_is_told(
+    tunnelled: Repository, opened: OpenClient, environment: dict[str, str]
+) -> None:
+    """It is the proxy's, and no wrong variable."""
+    del environment["SSL_CERT_FILE"]
+    problem = r"the certificate of the proxy for registry\.example is not trusted: .*registry\.ca-file"
+    with opened(tunnelled.registry) as client, pytest.raises(RegistryError, match=problem):
+        client.find_digest(tunnelled, "v1")
+
+
+def test_the_end_of_the_run_breaks_off_a_stall_behind_it(
+    strict: State, tunnelled: Repository, opened: OpenClient, environment: dict[str, str]
+) -> None:
+    """TLS in TLS has no socket that could be shut down like any other."""
+    processes = Processes(environment, str)
+    strict.fail("HEAD", stalling(3), times=100)
+    timer = threading.Timer(0.5, processes.stop)
+    timer.start()
+    start = time.monotonic()
+    with (
+        opened(tunnelled.registry, processes=processes, patience=Patience()) as client,
+        pytest.raises(StoppedError),
+    ):
+        client.find_digest(tunnelled, "v1")
+    assert time.monotonic() - start < 2.5
+    timer.join()
 
 
 def test_plain_http_needs_permission(opened: OpenClient) -> None:

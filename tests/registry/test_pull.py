@@ -132,8 +132,28 @@ def test_a_blob_of_another_digest_is_refused(
     with opened(strict.address) as client:
         with pytest.raises(VerificationError, match="its content has the digest"):
             fetch(client, repository, tmp_path)
-        assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
         fetch(client, repository, tmp_path)
+
+
+@pytest.mark.parametrize("size", [400, len(CONTENT)])
+def test_what_a_crash_damaged_is_fetched_anew(
+    strict: State, repository: Repository, opened: OpenClient, tmp_path: Path, warned: list[str], size: int
+) -> None:
+    """The registry is blamed only for what it sent."""
+    partial = tmp_path / "sha256" / f"{BLOB.digest.removeprefix('sha256:')}.partial"
+    partial.parent.mkdir()
+    partial.write_bytes(bytes(size))
+    with opened(strict.address) as client:
+        path = fetch(client, repository, tmp_path)
+        assert warned == [
+            f"{repository}: the blob {BLOB.digest}: what an earlier run left of it is damaged; trying again"
+        ]
+        path.unlink()
+        partial.write_bytes(bytes(400))
+        strict.fail("GET", answering(200, bytes(len(CONTENT))), times=2)
+        with pytest.raises(VerificationError, match="changes content"):
+            fetch(client, repository, tmp_path)
 
 
 def test_a_missing_blob_is_told(strict: State, opened: OpenClient, tmp_path: Path) -> None:

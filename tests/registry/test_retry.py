@@ -82,6 +82,7 @@ def test_the_wait_that_is_asked_for_is_kept() -> None:
         ("soon", None),
         ("", None),
         ("-3", None),
+        ("Mon, 01 Jan 2020 00:00:00 +99999999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
@@ -97,6 +98,12 @@ def test_retry_after_may_be_a_date_to_come() -> None:
     error = refusal(Answer(429, {"retry-after": date}), "ghcr.io/a", "push")
     assert isinstance(error, TransientError)
     assert error.wait_seconds == pytest.approx(3600, abs=60)
+
+
+def test_an_error_that_is_nested_without_end_is_not_read() -> None:
+    """What comes with it is: the status."""
+    answer = Answer(400, {}, (), b'{"errors":' + b"[" * 100_000)
+    assert "it answered HTTP 400: " in str(refusal(answer, "ghcr.io/a", "push"))
 
 
 def test_a_limit_of_requests_is_no_full_disk() -> None:

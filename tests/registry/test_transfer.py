@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import pytest
@@ -10,12 +11,13 @@ from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import Event, step
+from gomab_tasks.registry import transfer
 from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from tests.conftest import AMD64, Made
 from tests.registry.conftest import OpenClient, Push
 from tests.registry.faults import answering, refusing
-from tests.registry.server import State
+from tests.registry.server import Exchange, State
 
 
 def test_a_push_leaves_the_very_bytes_of_the_layout(strict: State, pushed: Push, made: Made) -> None:
@@ -45,6 +47,30 @@ def test_each_blob_is_sent_once(strict: State, pushed: Push) -> None:
     """Platforms share their first layer."""
     pushed()
     assert len(strict.requests("POST")) == len(set(strict.requests("PUT .*/blobs/"))) == 5
+
+
+def test_few_large_blobs_are_sent_side_by_side(
+    strict: State, pushed: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow line each then ends sooner, and what breaks off loses less."""
+    under_way = 0
+    most = 0
+
+    def note(exchange: Exchange) -> bool:
+        nonlocal under_way, most
+        with strict.lock:
+            under_way += 1
+            most = max(most, under_way)
+        exchange.read()
+        time.sleep(0.05)
+        with strict.lock:
+            under_way -= 1
+        return False
+
+    monkeypatch.setattr(transfer, "LARGE", 0)
+    strict.fail("PUT .*/blobs/", note, times=100)
+    assert pushed().sent_blobs == 5
+    assert 1 < most <= transfer.LARGE_AT_ONCE
 
 
 def test_without_tags_the_digest_alone_is_pushed(strict: State, pushed: Push, made: Made) -> None:
@@ -82,6 +108,16 @@ def test_uploads_that_were_started_for_nothing_are_cancelled(strict: State, push
     assert [line.split()[0] for line in strict.log][12:] == ["DELETE"] * 5
     assert strict.uploads == set()
     assert (result.moved, result.sent_blobs) == ((), 0)
+
+
+def test_a_blob_that_is_just_being_mounted_may_not_be_found(
+    strict: State, pushed: Push, warned: list[str]
+) -> None:
+    """docker-registry fails at its half-written link; nobody has to wait for that, or hear of it."""
+    strict.fail("HEAD .*/blobs/", answering(500), times=5)
+    assert pushed(is_new=True).sent_blobs == 5
+    assert len(strict.requests("HEAD .*/blobs/")) == 5
+    assert warned == []
 
 
 def test_an_upload_that_could_not_be_started_early_is_started_again(strict: State, pushed: Push) -> None:
@@ -161,6 +197,16 @@ def test_an_immutable_tag_never_moves(strict: State, pushed: Push, made: Made) -
     assert not strict.requests("PUT|POST")
     assert pushed(immutable_tags=("release-*",)).moved == ("v1",)
     assert strict.tags["acme/api", "v1"] == made.index.digest
+
+
+def test_uploads_that_were_started_for_an_immutable_tag_are_cancelled(strict: State, pushed: Push) -> None:
+    """They began before it was known."""
+    strict.manifests["acme/api", "sha256:" + "0" * 64] = (INDEX, b"{}")
+    strict.tags["acme/api", "v1"] = "sha256:" + "0" * 64
+    with pytest.raises(RegistryError, match="is an immutable tag"):
+        pushed(immutable_tags=("v*",), is_new=True)
+    assert len(strict.requests("POST")) == len(strict.requests("DELETE")) == 5
+    assert strict.uploads == set()
 
 
 def test_a_registry_without_digests_in_its_answers_is_read_itself(strict: State, pushed: Push) -> None:

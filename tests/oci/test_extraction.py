@@ -12,12 +12,12 @@ import pytest
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import LAYER_TAR
+from gomab_tasks.oci.extraction import extract_image, inside
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.root import inside, unpack_image
 from gomab_tasks.oci.tar import Entry
 from tests.layers import write_layer
 
-Unpack = Callable[..., Path]
+Extract = Callable[..., Path]
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", mode: int = 0o644) -> tarfile.TarInfo:
@@ -36,10 +36,10 @@ def link(name: str, target: str) -> tarfile.TarInfo:
 
 
 @pytest.fixture
-def unpack(layout: Layout, tmp_path: Path) -> Unpack:
-    """Unpack layers of members, each file holding its own name, and give the folder."""
+def extract(layout: Layout, tmp_path: Path) -> Extract:
+    """Extract layers of members, each file holding its own name, and give the folder."""
 
-    def unpacked(*layers: list[tarfile.TarInfo]) -> Path:
+    def extracted(*layers: list[tarfile.TarInfo]) -> Path:
         stored = []
         for members in layers:
             file = io.BytesIO()
@@ -49,10 +49,10 @@ def unpack(layout: Layout, tmp_path: Path) -> Unpack:
                     one.size = len(content)
                     tar.addfile(one, io.BytesIO(content))
             stored.append(layout.put_blob(LAYER_TAR, file.getvalue()))
-        unpack_image(layout, stored, tmp_path / "root")
+        extract_image(layout, stored, tmp_path / "root")
         return tmp_path / "root"
 
-    return unpacked
+    return extracted
 
 
 def test_own_layers(layout: Layout, tmp_path: Path) -> None:
@@ -63,15 +63,15 @@ def test_own_layers(layout: Layout, tmp_path: Path) -> None:
         Entry(path="etc/link", kind="symlink", mode=0o777, target="../app/api"),
         Entry(path="tmp", kind="directory", mode=0o1777),
     ]
-    unpack_image(layout, [write_layer(entries, layout).descriptor], tmp_path / "root")
+    extract_image(layout, [write_layer(entries, layout).descriptor], tmp_path / "root")
     assert (tmp_path / "root/etc/link").read_bytes() == program
     assert (tmp_path / "root/app/api").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "root/tmp").stat().st_mode & 0o777 == 0o777
 
 
-def test_later_layers_win(unpack: Unpack) -> None:
+def test_later_layers_win(extract: Extract) -> None:
     """They replace files and folders, and whiteouts remove a name or all that a folder held."""
-    root = unpack(
+    root = extract(
         [folder("a"), member("a/gone"), member("a/kept"), folder("b"), member("b/gone"), folder("c")],
         [member("a/.wh.gone"), member("b/.wh..wh..opq"), member("b/new"), member("c"), folder("a")],
     )
@@ -80,9 +80,9 @@ def test_later_layers_win(unpack: Unpack) -> None:
     assert (root / "c").read_text() == "c"
 
 
-def test_a_whiteout_hides_lower_layers_alone(unpack: Unpack) -> None:
+def test_a_whiteout_hides_lower_layers_alone(extract: Extract) -> None:
     """Wherever in its own layer it stands."""
-    root = unpack(
+    root = extract(
         [folder("a"), member("a/gone"), folder("a/b"), member("a/b/gone"), member("x")],
         [member("a/b/new"), member("x"), member("a/.wh..wh..opq"), member(".wh.x")],
     )
@@ -90,11 +90,11 @@ def test_a_whiteout_hides_lower_layers_alone(unpack: Unpack) -> None:
     assert found == {"a", "a/b", "a/b/new", "x"}
 
 
-def test_links_stay_inside(unpack: Unpack, tmp_path: Path) -> None:
+def test_links_stay_inside(extract: Extract, tmp_path: Path) -> None:
     """An absolute link, and one that climbs, lead into the root as they do in a container."""
     outside = tmp_path / "etc"
     outside.mkdir()
-    root = unpack(
+    root = extract(
         [link("abs", str(outside)), link("up", "../../../../.."), folder("etc")],
         [member("abs/one"), member("up/etc/two"), member("hard", tarfile.LNKTYPE, "up/etc/two")],
     )
@@ -104,32 +104,32 @@ def test_links_stay_inside(unpack: Unpack, tmp_path: Path) -> None:
     assert (root / "etc/two").read_text() == (root / "hard").read_text() == "up/etc/two"
 
 
-def test_a_link_is_replaced_not_followed(unpack: Unpack, tmp_path: Path) -> None:
+def test_a_link_is_replaced_not_followed(extract: Extract, tmp_path: Path) -> None:
     """A file over a link to a file outside leaves that file alone."""
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    root = unpack([link("x", str(victim))], [member("x")])
+    root = extract([link("x", str(victim))], [member("x")])
     assert victim.read_text() == "mine"
     assert (root / "x").read_text() == "x"
 
 
 @pytest.mark.parametrize("name", ["../out", "a/../../out", "/out", ".wh...", "a/.wh..", ".wh."])
-def test_paths_that_lead_out(unpack: Unpack, tmp_path: Path, name: str) -> None:
+def test_paths_that_lead_out(extract: Extract, tmp_path: Path, name: str) -> None:
     """They are refused; nothing is written."""
     with pytest.raises(VerificationError, match="leads out of the image"):
-        unpack([member(name)])
+        extract([member(name)])
     assert not (tmp_path / "out").exists()
 
 
-def test_circles(unpack: Unpack) -> None:
+def test_circles(extract: Extract) -> None:
     """Links that lead in circles end with an error."""
     with pytest.raises(VerificationError, match="leads in circles"):
-        unpack([link("a", "b"), link("b", "a"), member("a/x")])
+        extract([link("a", "b"), link("b", "a"), member("a/x")])
 
 
-def test_no_rights_are_unpacked(unpack: Unpack) -> None:
+def test_no_rights_are_unpacked(extract: Extract) -> None:
     """Neither setuid bits nor devices; a folder that its owner may not enter can still be removed."""
-    root = unpack(
+    root = extract(
         [member("su", mode=0o4755), member("null", tarfile.CHRTYPE), folder("shut", 0o000), member("shut/x")]
     )
     assert (root / "su").stat().st_mode & 0o7777 == 0o755

@@ -1,9 +1,9 @@
-"""Unpack an image's file system into a folder, as an ordinary user can.
+"""Extract an image's file system into a folder, as an ordinary user can.
 
 Layers may come from a foreign base, so every path is followed by hand with the
 folder as its root: a symlink to /etc leads to the folder's own etc, as in a
 container. Devices and setuid bits are left out, and owners too unless root
-unpacks: nobody but us is to run it.
+extracts: nobody but us is to run it.
 
 Source: OCI image-spec, layer.md ("Applying Changesets", "Whiteouts").
 """
@@ -27,8 +27,8 @@ from gomab_tasks.oci.tree import MOST_LINKS
 from gomab_tasks.oci.unpacking import unpacking
 
 
-def unpack_image(layout: Layout, layers: Iterable[Descriptor], folder: Path) -> None:
-    """Unpack layers, the base's first, that `verify_layout` has checked.
+def extract_image(layout: Layout, layers: Iterable[Descriptor], folder: Path) -> None:
+    """Extract layers, the base's first, that `verify_layout` has checked.
 
     Raises `VerificationError` for a tar that leads out of the root or in circles.
     """
@@ -36,7 +36,7 @@ def unpack_image(layout: Layout, layers: Iterable[Descriptor], folder: Path) -> 
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
         for layer in layers:
-            _unpack_layer(layout, layer, folder)
+            _extract_layer(layout, layer, folder)
 
 
 def inside(folder: Path, path: str) -> Path:
@@ -63,7 +63,7 @@ def inside(folder: Path, path: str) -> Path:
     return found
 
 
-def _unpack_layer(layout: Layout, layer: Descriptor, folder: Path) -> None:
+def _extract_layer(layout: Layout, layer: Descriptor, folder: Path) -> None:
     where = blob_name(layer.digest)
     with (
         unpacking(layout, layer) as stream,
@@ -71,7 +71,7 @@ def _unpack_layer(layout: Layout, layer: Descriptor, folder: Path) -> None:
     ):
         placed: set[Path] = set()
         for member in _members(tar):
-            _unpack_member(tar, member, folder, where, placed)
+            _extract_member(tar, member, folder, where, placed)
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -80,10 +80,10 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         vars(tar)["members"] = []  # it would keep them all
 
 
-def _unpack_member(
+def _extract_member(
     tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, where: str, placed: set[Path]
 ) -> None:
-    """Unpack one member; `placed` is what the layer itself has put there so far."""
+    """Extract one member; `placed` is what the layer itself has put there so far."""
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or path.name in NO_WHITEOUTS:
         raise VerificationError(f"{where}: holds the path {member.name!r}, which leads out of the image")

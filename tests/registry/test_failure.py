@@ -1,0 +1,73 @@
+"""What goes wrong is told with what mends it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+
+import pytest
+from urllib3 import exceptions
+
+from gomab_tasks.registry.failure import connection_failure, refusal
+from gomab_tasks.registry.message import Answer
+
+
+@pytest.mark.parametrize(
+    ("code", "problem", "cure"),
+    [
+        (10, "certificate has expired", "check this machine's clock, or ask who runs it for a new one"),
+        (9, "certificate is not yet valid", "check this machine's clock, or ask who runs it for a new one"),
+        (
+            64,
+            "IP address mismatch, certificate is not valid for '192.0.2.1'.",
+            "name the registry as its certificate does, or ask who runs it for one of this name",
+        ),
+        (
+            20,
+            "unable to get local issuer certificate",
+            'name the file of its CA in the table, registry.ca-file = "…", or in SSL_CERT_FILE',
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_trusted(code: int, problem: str, cure: str) -> None:
+    """No CA mends a name or a time."""
+    cause = ssl.SSLCertVerificationError()
+    cause.verify_code, cause.verify_message = code, problem
+    error = connection_failure(exceptions.SSLError(cause), "ghcr.io/a", "ghcr.io", has_answered=False)
+    told = problem.rstrip(".")
+    assert str(error) == f"ghcr.io/a: the certificate of ghcr.io is not trusted: {told}; {cure}"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"DriverName": "filesystem", "Enclosed": {"Op": "write", "Path": "/var/lib/x", "Err": 28}},
+        {"Op": "mkdir", "Path": "/var/lib/x", "Err": 28},
+        {"DriverName": "filesystem", "Enclosed": {"Op": "write", "Err": "No space left on device"}},
+        "No space left on device",
+    ],
+)
+def test_a_full_disk_is_told_from_an_unknown_error(detail: object) -> None:
+    """docker-registry gives the number of the operating system, inside of what it was doing."""
+    body = json.dumps({"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]})
+    error = refusal(Answer(500, {}, (), body.encode()), "ghcr.io/a", "start an upload")
+    assert str(error) == (
+        "ghcr.io/a: cannot start an upload: UNKNOWN: unknown error: No space left on device (HTTP 500); "
+        "its disk or quota is full: free some space there and run it again"
+    )
+
+
+@pytest.mark.parametrize("detail", [{"Err": 10**30}, {"Err": None}, {"Err": {}}, {}, [{}]])
+def test_a_detail_that_says_nothing_is_passed_over(detail: object) -> None:
+    """Nobody reads braces."""
+    body = json.dumps({"errors": [{"code": "UNKNOWN", "message": "unknown error", "detail": detail}]})
+    assert Answer(500, {}, (), body.encode()).errors == ("UNKNOWN: unknown error",)
+
+
+def test_a_garbage_answer_is_one_line() -> None:
+    """It may be of any protocol."""
+    cause = ValueError("garbage\x1b[2J\n  ")
+    error = connection_failure(
+        exceptions.ProtocolError("x", cause), "ghcr.io/a", "ghcr.io", has_answered=True
+    )
+    assert str(error).startswith("ghcr.io/a: ghcr.io closed the connection (garbage [2J); ")
