@@ -12,11 +12,12 @@ on several machines they are one build each.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,14 +27,15 @@ from msgspec.structs import replace
 from gomab_tasks import files
 from gomab_tasks.backends.contents import Contents, filled_inputs, read_contents
 from gomab_tasks.backends.solve import Request, find_client, solve
+from gomab_tasks.blame import blame
 from gomab_tasks.builds import programs_lock
 from gomab_tasks.dockerfile.text import DockerfileText, write_text
 from gomab_tasks.dockerfile.words import argument_name
-from gomab_tasks.errors import VerificationError
-from gomab_tasks.facts import Facts
+from gomab_tasks.errors import CompileError, VerificationError
+from gomab_tasks.facts import NETWORK_VARIABLES, Facts
 from gomab_tasks.golang.binary import verify_binary
 from gomab_tasks.golang.compile import Build
-from gomab_tasks.modules import NETWORK_VARIABLES, download_env
+from gomab_tasks.modules import download_env
 from gomab_tasks.oci.descriptor import CONFIG, INDEX, MANIFEST, Descriptor, as_list
 from gomab_tasks.oci.image import (
     Config,
@@ -155,8 +157,18 @@ class _Job(Struct, frozen=True):
             output=folder / "image",
         )
         log = self.project.out / "logs" / f"{image.name}-buildkit.txt"
-        made = solve(self.project.processes, _with_logins(self.project), request, log, on_progress)
+        with self._blaming(image):
+            made = solve(self.project.processes, _with_logins(self.project), request, log, on_progress)
         return [Layout(folder) for folder in made]
+
+    @contextlib.contextmanager
+    def _blaming(self, image: ImagePlan) -> Iterator[None]:
+        """Add the setting to what Go says of one that it refuses."""
+        try:
+            yield
+        except CompileError as error:
+            blamed = blame(str(error), self.project.settings, [image.name])
+            raise CompileError("\n".join(filter(None, [str(error), blamed]))) from None
 
     def _write_root(self, layout: Layout, contents: Contents, platforms: Sequence[Platform]) -> Descriptor:
         """Write what takes the place of the stage `root`: the native backend's layers, without programs."""
@@ -198,7 +210,7 @@ class _Job(Struct, frozen=True):
             _adopt(made, layout, found, contents, config.history),
             holds=tuple(holds),
             inputs={**inputs, "Go": go, "backend": "buildkit"},
-            revision=self.project.templates.commit(),
+            revision=self.plan.revision,
         )
 
     def _keep_programs(self, layer: Path, image: ImagePlan, platform: Platform) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gomab_tasks.backends.vertices import Vertices
 from gomab_tasks.errors import CompileError, GomabError, ToolError
-from gomab_tasks.golang.failure import explain_download
+from gomab_tasks.golang.failure import explain_download, without_flags
 from gomab_tasks.platforms import Platform
 
 _NO_BUILDER = "start one: docker buildx create --use; or name one: buildkit.builder in [tool.gomab]"
@@ -43,6 +43,9 @@ _GO_CURES = {
     r'error obtaining VCS status: exec: "git"': (
         "go.vcs-stamp in [tool.gomab] needs git where Go runs; name a Go image that has it: "
         "dockerfile.go-image"
+    ),
+    "no required module provides package|no matching files found": (
+        "if the project has it, .dockerignore leaves it out; let it through there"
     ),
 }
 # A line of the Dockerfile that BuildKit points at -> the setting that made it; the first that fits.
@@ -85,7 +88,8 @@ def explain_failure(
     if failed and "go mod download" in failed.name and "go build" not in failed.name:
         return CompileError(f"{explain_download(failed.output)}\nLog: {log}")
     # Each program of a `go build` has its own `#` line, and what Go says to all of them.
-    wanted = list(dict.fromkeys(line for line in lines if not line.startswith("#")))[:_SHOWN]
+    said = list(dict.fromkeys(line for line in lines if not line.startswith("#")))
+    wanted = without_flags(said)[:_SHOWN]
     if failed and "go build" in failed.name and wanted:
         # BuildKit leaves the platform out where there is only one.
         platform = failed.platform or platforms[0]

@@ -27,6 +27,7 @@ from gomab_tasks.output.record import (
     PROGRAMS,
     ImageRecord,
     bases_folder,
+    bases_lock,
     image_lock,
     layers_folder,
     layout_folder,
@@ -45,16 +46,17 @@ AllContents = Mapping[tuple[str, Platform], Contents]
 
 def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRecord]:
     """Download, compile and assemble, platform by platform, side by side."""
-    # Read before the first compile: a wrong file must not cost minutes.
-    contents = _read_all(project, plan.images)
-    assembler = _Assembler(project, facts, plan, contents)
     announced = [
         Event("planned", "assemble", image.name, str(planned.build.platform))
         for planned in plan.builds
         for image in plan.images_of(planned)
     ]
-    download_modules(project, facts)
-    run_builds(project, facts, plan, jobs, assembler.assemble, announced)
+    with project.locked(bases_lock(project.out), shared=True):
+        # Read before the first compile: a wrong file must not cost minutes.
+        contents = _read_all(project, plan.images)
+        assembler = _Assembler(project, facts, plan, contents)
+        download_modules(project, facts)
+        run_builds(project, facts, plan, jobs, assembler.assemble, announced)
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
 
@@ -135,7 +137,7 @@ class _Assembler:
             holds=(*(BASE for _ in below), *own),
             inputs={**inputs_of(image, self._plan, self._facts), **filled_inputs(contents)},
             base=base.origin if base else None,
-            revision=self._project.templates.commit(),
+            revision=self._plan.revision,
         )
 
     def _take_base(self, base: Base, layout: Layout) -> tuple[Layer, ...]:

@@ -152,7 +152,7 @@ def _run(
     log: Path,
 ) -> None:
     words = _buildctl(settings, request) if client.is_buildctl else _buildx(settings, request)
-    vertices = Vertices(on_progress)
+    vertices = Vertices(on_progress, processes.redact)
     completed = processes.run(
         [*client.words, *words], cwd=request.context, env=request.arguments, on_line=vertices.read
     )

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
+
+from gomab_tasks.secrets import Redact
 
 _SHOWN = 100
 
@@ -50,10 +53,14 @@ class Vertex(Struct):
 
 
 class Vertices:
-    """Take BuildKit's lines as they come, and keep what people may want to read."""
+    """Take BuildKit's lines as they come, and keep what people may want to read, redacted.
 
-    def __init__(self, on_progress: Callable[[str], None]) -> None:
+    What a step prints is base64, so secrets show only once that is read; a piece may end within one.
+    """
+
+    def __init__(self, on_progress: Callable[[str], None], redact: Redact) -> None:
         self._on_progress = on_progress
+        self._redact = redact
         self._vertices: dict[str, Vertex] = {}
         self._other: list[str] = []
 
@@ -75,7 +82,8 @@ class Vertices:
     def failed(self) -> Vertex | None:
         """The step that failed, not those that were then given up."""
         failed = [vertex for vertex in self._vertices.values() if vertex.error]
-        return next((one for one in failed if "canceled" not in one.error), None)
+        first = next((one for one in failed if "canceled" not in one.error), None)
+        return first and replace(first, pieces=[self._redact(first.output)])
 
     @property
     def last_words(self) -> list[str]:
@@ -88,11 +96,11 @@ class Vertices:
         parts = []
         for vertex in self._vertices.values():
             parts += [f"{vertex.name}\n", vertex.output, f"ERROR: {vertex.error}\n" if vertex.error else ""]
-        return "".join(parts) + "".join(f"{line}\n" for line in self._other)
+        return self._redact("".join(parts)) + "".join(f"{line}\n" for line in self._other)
 
     def _note(self, item: dict[str, Any]) -> None:
-        vertex = self._vertices.setdefault(item["digest"], Vertex(item.get("name", "")))
-        vertex.error = item.get("error") or vertex.error
+        vertex = self._vertices.setdefault(item["digest"], Vertex(self._redact(item.get("name", ""))))
+        vertex.error = self._redact(item.get("error") or "") or vertex.error
         if item.get("started") and not item.get("completed") and not vertex.name.startswith("[internal]"):
             self._on_progress(vertex.shown)
 

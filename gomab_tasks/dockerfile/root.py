@@ -33,25 +33,36 @@ def root_stages(image: Image, root: Path, name: str) -> list[str]:
         )
     entries = [entry for entry in rootfs.root_entries(image, root) if not isinstance(entry.source, Path)]
     made = [*_folders(entries, image), *_texts(entries), *_from_go_image(image)]
-    copies = list(_copies(image))
-    owned = [*_normal_modes(copies), *_owners(entries)]
+    copied = list(copies(image))
+    owned = [*_normal_modes(copied), *_owners(entries)]
     files = name.replace("root", "files", 1)
     return [
         f"FROM go AS {files}",
         f"WORKDIR {_FOLDER}",
-        *_laid_out(made, copies, owned),
+        *_laid_out(made, copied, owned),
         "",
         f"FROM {SCRATCH} AS {name}",
         words.copy([_FOLDER], "/", files),
     ]
 
 
-def _laid_out(made: list[str], copies: Sequence[tuple[str, str]], owned: list[str]) -> Iterator[str]:
-    if not copies:
+def copies(image: Image) -> Iterator[tuple[str, str]]:
+    """Give what comes from the project: its path there, and below the stage's folder."""
+    if isinstance(image.ca_certificates, str):
+        yield words.path(image.ca_certificates, "image.ca-certificates"), f"./{rootfs.CERTIFICATES}"
+    if isinstance(image.timezones, str):
+        yield words.path(image.timezones, "image.timezones"), f"./{rootfs.ZONES}"
+    for item in image.files:
+        target = words.path(item.target.strip("/"), "image.files")
+        yield words.path(item.source, "image.files"), f"./{target}"
+
+
+def _laid_out(made: list[str], copied: Sequence[tuple[str, str]], owned: list[str]) -> Iterator[str]:
+    if not copied:
         yield words.run([*made, *owned])
         return
     yield words.run(made)
-    yield from (words.copy([source], target) for source, target in copies)
+    yield from (words.copy([source], target) for source, target in copied)
     yield words.run(owned)
 
 
@@ -80,21 +91,10 @@ def _from_go_image(image: Image) -> Iterator[str]:
         yield f"rm -rf {' '.join(f'{rootfs.ZONES}/{name}' for name in _NO_ZONES)}"
 
 
-def _copies(image: Image) -> Iterator[tuple[str, str]]:
-    """Give what comes from the project: its path there, and below the stage's folder."""
-    if isinstance(image.ca_certificates, str):
-        yield words.path(image.ca_certificates, "image.ca-certificates"), f"./{rootfs.CERTIFICATES}"
-    if isinstance(image.timezones, str):
-        yield words.path(image.timezones, "image.timezones"), f"./{rootfs.ZONES}"
-    for item in image.files:
-        target = words.path(item.target.strip("/"), "image.files")
-        yield words.path(item.source, "image.files"), f"./{target}"
-
-
-def _normal_modes(copies: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _normal_modes(copied: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Give files from a checkout the modes of an image, whatever umask made them."""
-    if copies:
-        yield f"chmod -R u=rwX,go=rX {' '.join(_word(target) for _, target in copies)}"
+    if copied:
+        yield f"chmod -R u=rwX,go=rX {' '.join(_word(target) for _, target in copied)}"
 
 
 def _owners(entries: Sequence[Entry]) -> Iterator[str]:

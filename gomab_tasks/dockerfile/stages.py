@@ -12,12 +12,11 @@ from msgspec.structs import replace
 from gomab_tasks.contents import rootfs
 from gomab_tasks.dockerfile import words
 from gomab_tasks.errors import SettingsError
-from gomab_tasks.facts import BYTE_VARIABLES
+from gomab_tasks.facts import BYTE_VARIABLES, NETWORK_VARIABLES
 from gomab_tasks.golang.compile import Build, Flags, arguments, link_flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.golang.requirements import Requirements
 from gomab_tasks.golang.toolchain import Toolchain
-from gomab_tasks.modules import NETWORK_VARIABLES
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import Dockerfile
@@ -152,6 +151,18 @@ def _link_flags(flags: Flags) -> Iterator[str]:
         yield " || ".join([*missing, f"\\\n      ldflags={longer}" if missing else f"ldflags={longer}"])
 
 
+def module_files(sources: Sources) -> dict[str, list[str]]:
+    """Give go.mod, go.sum and the like, those that exist, by folder: `services/api/`."""
+    found: dict[str, list[str]] = {}
+    files = [file for one in sources.requirements for file in (one.file, one.sums)]
+    files += [folder / "go.mod" for one in sources.requirements for folder in one.replaced_by]
+    for file in dict.fromkeys(files):
+        if file.is_file():
+            folder, _, name = sources.below(file).rpartition("/")
+            found.setdefault(f"{folder}/" if folder else "", []).append(name)
+    return found
+
+
 def image_stage(image: ImagePlan, stage: str, root: str, build: str) -> list[str]:
     """Put programs over the files of `root`, and say how a container runs."""
     settings = image.group.image
@@ -202,22 +213,10 @@ def _download(sources: Sources, settings: Dockerfile, top: str) -> Iterator[str]
     """Copy what names the modules, no code, and fetch them into the cache."""
     if asked := [name for name in NETWORK_VARIABLES if name not in sources.env]:
         yield f"ARG {' '.join(asked)}"
-    for folder, names in _module_files(sources).items():
+    for folder, names in module_files(sources).items():
         yield words.copy([f"{folder}{name}" for name in names], f"{top}{folder}")
     steps = [*_drop_members(sources), "go mod download"]
     yield words.run(steps, [*_mounts(sources.cache, ["modules"]), *_logins(settings)])
-
-
-def _module_files(sources: Sources) -> dict[str, list[str]]:
-    """Give go.mod, go.sum and the like, those that exist, by folder: `services/api/`."""
-    found: dict[str, list[str]] = {}
-    files = [file for one in sources.requirements for file in (one.file, one.sums)]
-    files += [folder / "go.mod" for one in sources.requirements for folder in one.replaced_by]
-    for file in dict.fromkeys(files):
-        if file.is_file():
-            folder, _, name = sources.below(file).rpartition("/")
-            found.setdefault(f"{folder}/" if folder else "", []).append(name)
-    return found
 
 
 def _drop_members(sources: Sources) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Put the stages together into one Dockerfile, and say what its context leaves out."""
+"""Put the stages together into one Dockerfile, and say how it is built."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gomab_tasks.contents.sources import LEFT_OUT
 from gomab_tasks.dockerfile import stages, words
+from gomab_tasks.dockerfile.context import ignored
 from gomab_tasks.dockerfile.root import root_stages
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Flags
@@ -18,10 +18,8 @@ from gomab_tasks.golang.requirements import Requirements, read_requirements
 from gomab_tasks.golang.toolchain import Toolchain
 from gomab_tasks.modules import download_env
 from gomab_tasks.plan import ImagePlan, go_flags, read_each, share_builds
-from gomab_tasks.project import HEADING, Project
-from gomab_tasks.secrets import has_login
+from gomab_tasks.project import Project
 from gomab_tasks.settings import Dockerfile
-from gomab_tasks.settings.problem import wrong
 
 # Names that mean something to Docker, or that the stages here have.
 _TAKEN = re.compile(r"(context|scratch|go|source|(build|files|root)(-.*)?|[^a-z].*)")
@@ -76,7 +74,6 @@ def write_text(
 
     Raises `SettingsError` for what a Dockerfile cannot do.
     """
-    read_each(images, project.settings.source, _require_no_login)
     sources = _sources(project, facts)
     compiles = _compiles(images)
     roots, root_parts = _roots(images, project)
@@ -93,7 +90,7 @@ def write_text(
     ]
     return DockerfileText(
         text="\n\n".join("\n".join(part) for part in parts) + "\n",
-        ignored=_ignored(project, images),
+        ignored=ignored(project, images, sources),
         go_image=go_image,
         targets=targets,
         roots=roots,
@@ -117,13 +114,6 @@ def _sources(project: Project, facts: Facts) -> stages.Sources:
         requirements=requirements,
         env=download_env(project.settings),
     )
-
-
-def _require_no_login(image: ImagePlan) -> None:
-    for name, value in image.group.go.env.items():
-        if has_login(value):
-            text = "holds a login, which all could read in the Dockerfile; put it into a netrc file, and set "
-            raise wrong(("go", "env", name), f"{text}dockerfile.netrc")
 
 
 def _heading(
@@ -231,10 +221,18 @@ def _roots(images: Sequence[ImagePlan], project: Project) -> tuple[dict[str, str
         key = keys[image.name]
         if key not in names:
             names[key] = f"root-{image.name}" if names else "root"
-            comment = f"# All but the programs; a build context may replace `{names[key]}`, as gomab's do."
-            parts.append([comment, *root_stages(image.group.image, project.root, names[key])])
+            parts.append(
+                [*_about_root(names[key]), *root_stages(image.group.image, project.root, names[key])]
+            )
         roots[image.name] = names[key]
     return roots, parts
+
+
+def _about_root(name: str) -> list[str]:
+    return [
+        "# All of the image but the programs.",
+        f"# `--build-context {name}=…` can replace this stage; gomab's BuildKit backend does.",
+    ]
 
 
 def _image_part(
@@ -253,12 +251,3 @@ def _target(name: str) -> str:
 def _fields(images: Sequence[ImagePlan], compiles: Mapping[str, stages.Compile]) -> tuple[str, ...]:
     labels = words.argument_fields(value for image in images for value in image.group.image.labels.values())
     return tuple(dict.fromkeys([*(field for one in compiles.values() for field in one.fields), *labels]))
-
-
-def _ignored(project: Project, images: Sequence[ImagePlan]) -> str:
-    """Leave out what no program is made of; not a word about code, for Go may embed any file."""
-    file = project.settings.dockerfile.file
-    stamped = any(image.group.go.vcs_stamp for image in images)
-    names = [f"**/{name}" for name in LEFT_OUT if not (stamped and name == ".git")]
-    lines = [project.settings.out, file, f"{file}.dockerignore", *names]
-    return "\n".join([f"{HEADING}.", *lines, ""])

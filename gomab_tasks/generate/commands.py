@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,6 +16,8 @@ from gomab_tasks.project import Project
 from gomab_tasks.script_block import read_dependencies
 
 _PACKAGE = "gomab-tasks"
+LOCKED = "gomab-requirements.txt"
+"""The project's own file of what pip installs, with hashes, where commands are typed."""
 _NAMED_ANYWAY = {_PACKAGE, "nox", "invoke"}
 
 
@@ -25,16 +28,21 @@ class Commands(Struct, frozen=True):
         type: spells a task with options, as `Project.type` does.
         folder: where that is typed, from the repository's top; empty for the top itself.
         packages: what pip has to install first.
+        left_out: the tasks that nobody can type there.
+        is_locked: the project has the file `LOCKED`, which then names all packages.
     """
 
     type: Callable[[str], str]
     folder: str
     packages: tuple[str, ...]
+    left_out: Collection[str]
+    is_locked: bool
 
     @property
     def install(self) -> str:
         """The command that installs all that is needed."""
-        return shlex.join(["python", "-m", "pip", "install", *self.packages])
+        words = ["--require-hashes", f"--requirement={LOCKED}"] if self.is_locked else self.packages
+        return shlex.join(["python", "-m", "pip", "install", *words])
 
 
 def find_commands(project: Project, top: Path) -> Commands:
@@ -43,7 +51,8 @@ def find_commands(project: Project, top: Path) -> Commands:
     Args:
         top: the repository's folder.
 
-    Raises `SettingsError` for a noxfile that is no part of the repository.
+    Raises `SettingsError` for a noxfile that is no part of the repository, and for
+    a file `LOCKED` without gomab.
     """
     is_nox = project.command.startswith("nox ")
     # Nox goes to the noxfile's folder, which need not be that of pyproject.toml.
@@ -57,7 +66,24 @@ def find_commands(project: Project, top: Path) -> Commands:
     own = f"{_PACKAGE}{extra}=={gomab_tasks.__version__}"
     named = _named(folder / _task_file(project.command))
     inside = folder.relative_to(top).as_posix()
-    return Commands(project.type, "" if inside == os.curdir else inside, (own, *named))
+    return Commands(
+        type=project.type,
+        folder="" if inside == os.curdir else inside,
+        packages=(own, *named),
+        left_out=project.left_out,
+        is_locked=_is_locked(folder / LOCKED),
+    )
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.is_file():
+        return False
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if not re.search(rf"(?mi)^{re.sub('-', '[-_.]', _PACKAGE)}\b", text):
+        raise SettingsError(
+            f"{file.name} does not name {_PACKAGE}, so the workflow would lack it; add it, with its hashes"
+        )
+    return True
 
 
 def _task_file(command: str) -> str:

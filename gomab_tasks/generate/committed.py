@@ -48,6 +48,12 @@ def keep_pins(text: str, committed: str) -> str:
     )
 
 
+def refuse_both(*, write: bool, check: bool) -> None:
+    """Raise `SettingsError` where a file is to be written and checked: the check would see no drift."""
+    if write and check:
+        raise SettingsError("--write --check: what was just written is never out of date; give only one")
+
+
 def write_files(generated: Generated) -> None:
     """Write generated files, but never over one that somebody else wrote.
 

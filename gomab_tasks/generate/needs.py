@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from gomab_tasks import github, grammar
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import read_facts
-from gomab_tasks.generate.commands import Commands, find_commands
+from gomab_tasks.generate.commands import LOCKED, Commands, find_commands
 from gomab_tasks.generate.reach import reaches_out
 from gomab_tasks.golang.module import Module, read_module
 from gomab_tasks.plan import require_linux
@@ -73,9 +73,10 @@ class Needs(Struct, frozen=True):
         """Patterns of the files that matter; empty for all of the repository."""
         if not self.folder or reaches_out(self.top / self.folder, self.top, self.module):
             return ()
-        elsewhere = self.commands.folder != self.folder
-        noxfile = (PurePosixPath(self.commands.folder, "noxfile.py").as_posix(),) if elsewhere else ()
-        return (f"{_as_pattern(self.folder)}/**", *noxfile)
+        names = ("noxfile.py", LOCKED) if self.commands.is_locked else ("noxfile.py",)
+        elsewhere = names if self.commands.folder != self.folder else ()
+        files = (PurePosixPath(self.commands.folder, name).as_posix() for name in elsewhere)
+        return (f"{_as_pattern(self.folder)}/**", *files)
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -185,7 +186,7 @@ def find_needs(project: Project) -> Needs:
     named = settings.images or {"": settings.shared}
     require_linux({name: group.platforms for name, group in named.items()}, (), settings.source)
     _require_buildx(settings)
-    module = read_module(project.module, project.root)
+    module = read_module(project.module, project.root, settings.shared.go.env)
     folder = _git(project, "rev-parse", "--show-prefix").rstrip("/")
     top = project.root.parents[len(Path(folder).parts) - 1] if folder else project.root
     commands = find_commands(project, top)

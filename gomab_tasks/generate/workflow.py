@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from gomab_tasks.errors import SettingsError
 from gomab_tasks.generate import steps, yaml
 from gomab_tasks.generate.actions import keep_pins
 from gomab_tasks.generate.needs import Needs
@@ -55,12 +56,36 @@ def write_workflow(needs: Needs, heading: str, committed: str, *, matrix: bool =
         heading: the first line.
         committed: the one that is there; its actions keep their commits.
         matrix: divide the platforms among several runners.
+
+    Raises `SettingsError` where the task file lacks tasks that the workflow types.
     """
+    _require_tasks(needs, matrix=matrix)
     text = yaml.dump(_document(needs, matrix=matrix))
     return keep_pins(
         f"{heading}\n# Commits of actions may be moved, by a bot for example; they are kept.\n\n{text}",
         committed,
     )
+
+
+def tasks_of(needs: Needs, *, matrix: bool) -> list[str]:
+    """Name the tasks that the workflow types."""
+    is_pushed = needs.pushed.branch or needs.pushed.tags
+    return [
+        "cache-key",
+        *(["matrix", "image"] if matrix else []),
+        "images",
+        *(["smoke"] if needs.smoke else []),
+        *(["push"] if is_pushed else []),
+    ]
+
+
+def _require_tasks(needs: Needs, *, matrix: bool) -> None:
+    lacking = [task for task in tasks_of(needs, matrix=matrix) if task in needs.commands.left_out]
+    if lacking:
+        raise SettingsError(
+            f"the workflow types {', '.join(lacking)}, which only= in the task file leaves out; "
+            "add that there, or write the workflow with the gomab script"
+        )
 
 
 def _document(needs: Needs, *, matrix: bool) -> Job:

@@ -59,10 +59,11 @@ def workflow(
 
     It runs these tasks. The commits of actions that a bot moved are kept.
     """
-    from gomab_tasks.generate.committed import Generated, check_files, write_files
+    from gomab_tasks.generate.committed import Generated, check_files, refuse_both, write_files
     from gomab_tasks.generate.needs import find_needs
     from gomab_tasks.generate.workflow import WorkflowResult, workflow_path, write_workflow
 
+    refuse_both(write=write, check=check)
     needs = find_needs(project)
     words = "workflow --matrix --write" if matrix else "workflow --write"
     path = needs.top / workflow_path(needs)

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 from gomab_tasks.tasks.options import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gomab_tasks.dockerfile.text import DockerfileText
+    from gomab_tasks.plan import ImagePlan
     from gomab_tasks.project import Project
     from gomab_tasks.results import DockerfileResult
 
@@ -30,11 +33,12 @@ def dockerfile(
 
     from gomab_tasks.dockerfile.text import words_of, write_text
     from gomab_tasks.facts import read_facts
-    from gomab_tasks.generate.committed import Generated, check_files, write_files
+    from gomab_tasks.generate.committed import Generated, check_files, refuse_both, write_files
     from gomab_tasks.plan import named, plan_images, require_linux
     from gomab_tasks.results import DockerfileResult
     from gomab_tasks.selection import select
 
+    refuse_both(write=write, check=check)
     facts = read_facts(project)
     images = named(plan_images(project.settings, facts, select((), project.settings)), image)
     require_linux({image.name: image.table for image in images}, (), project.settings.source)
@@ -42,6 +46,7 @@ def dockerfile(
     made = write_text(project, facts, images, replace(facts.toolchain, env={}))
     if pin:
         made = _pin(project, made)
+    _warn_of_zones(project, made, images)
     file = project.settings.dockerfile.file
     texts = {project.root / file: made.text, project.root / f"{file}.dockerignore": made.ignored}
     command = project.type(words_of(facts, images))
@@ -51,6 +56,19 @@ def dockerfile(
     if check:
         check_files(generated)
     return DockerfileResult(file, made.text, made.ignored, written=write, checked=check)
+
+
+def _warn_of_zones(project: "Project", made: "DockerfileText", images: "Sequence[ImagePlan]") -> None:
+    """Say that Alpine's Go image has no time zones, which the Dockerfile takes from it."""
+    from gomab_tasks.grammar import split_reference
+
+    tag = split_reference(made.go_image)[1] or ""
+    names = [image.name for image in images if image.group.image.timezones is True]
+    if names and "alpine" in tag:
+        project.warn(
+            f"image.timezones of {', '.join(names)}: zones are copied from '{made.go_image}', and Alpine's "
+            "Go images have none; name another image in dockerfile.go-image, or a folder in image.timezones"
+        )
 
 
 def _pin(project: "Project", made: "DockerfileText") -> "DockerfileText":

@@ -27,7 +27,7 @@ ERROR: failed to build: failed to solve: it is wrong
 
 def explain(*lines: str) -> GomabError:
     """Give the error of a build of which a client said these lines."""
-    vertices = Vertices(lambda _: None)
+    vertices = Vertices(lambda _: None, str)
     for line in lines:
         vertices.read(line)
     return explain_failure("api", [ARM64], Path("out/Dockerfile"), vertices, Path("out/log.txt"))
@@ -128,7 +128,7 @@ def test_a_stamp_without_git() -> None:
 
 def test_a_machine_that_does_not_answer() -> None:
     """buildx gives up after 20 s, and does not say whom it waited for."""
-    vertices = Vertices(lambda _: None)
+    vertices = Vertices(lambda _: None, str)
     vertices.read("ERROR: failed to build: context deadline exceeded")
     silent = ["fleet1 at tcp://two.lan:1234"]
     error = explain_failure("api", [ARM64], Path("out/Dockerfile"), vertices, Path("out/log.txt"), silent)

@@ -287,6 +287,28 @@ def test_code_that_does_not_compile(module: ModuleFactory, builder: str) -> None
     )
 
 
+def test_a_flag_that_go_refuses(module: ModuleFactory, buildkit: str) -> None:
+    """The setting and its line, as with the native backend."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("[tool.gomab.go]\nldflags = ['-zzz']\n")
+    lines = str(_fail(root, buildkit)).splitlines()
+    assert lines[0].endswith("go build failed: flag provided but not defined: -zzz")
+    assert lines[1].startswith("usage: link ")
+    assert lines[2:] == [
+        "Log: build/gomab/logs/hello-buildkit.txt",
+        "pyproject.toml:2: go.ldflags is ['-zzz'], which Go refuses; mend it",
+    ]
+
+
+def test_code_that_the_context_leaves_out(module: ModuleFactory, buildkit: str) -> None:
+    """Go says that it lacks a package; what took it away is named."""
+    root = module("two-mains")
+    (root / ".dockerignore").write_text("internal\n")
+    lines = str(_fail(root, buildkit)).splitlines()
+    assert "no required module provides package example.com/pair/internal/greeting" in lines[0]
+    assert "if the project has it, .dockerignore leaves it out; let it through there" in lines
+
+
 def test_a_go_image_that_is_not_there(module: ModuleFactory, builder: str) -> None:
     """BuildKit's own words about the image."""
     error = _fail(module("hello"), builder, dockerfile={"go-image": "golang:9.9"})

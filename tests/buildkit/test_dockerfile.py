@@ -103,6 +103,24 @@ def test_what_surrounds_the_programs(module: ModuleFactory, build: Build) -> Non
     assert not [path for path in found if path.startswith(("rootfs", "root", "src"))]
 
 
+def test_what_the_project_leaves_out(module: ModuleFactory, build: Build) -> None:
+    """No stage holds it; what the Dockerfile copies by name comes along, whatever the list says."""
+    root = module("hello")
+    (root / ".dockerignore").write_text("*\n!main.go\n!docs\n**/.env\n")
+    for name in (".env", "docs/.env", "docs/guide.md", "secrets/key.pem", "assets/logo.svg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("x\n")
+    (root / "pyproject.toml").write_text(
+        "[tool.gomab.image]\nca-certificates = false\n"
+        "files = [{ from = '.', to = '/context' }, { from = 'assets', to = '/srv' }]\n"
+    )
+    found = members_of(build(root), "linux/arm64")
+    files = {path for path, member in found.items() if member.isreg()}
+    context = {path.removeprefix("context/") for path in files if path.startswith("context/")}
+    assert context == {"go.mod", "main.go", "docs/guide.md", "assets/logo.svg"}
+    assert "srv/logo.svg" in files
+
+
 def test_arguments_reach_the_program(module: ModuleFactory, build: Build) -> None:
     """A `-X` value with a space comes through two shells' worth of quotes."""
     root = module("hello")

@@ -13,8 +13,10 @@ import pytest
 
 from gomab_tasks.dockerfile.text import VALUES
 from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.results import DockerfileResult
+from gomab_tasks.tasks.ci import workflow
 from gomab_tasks.tasks.dockerfiles import dockerfile
 from tests.generate.conftest import Git, ProjectFactory
 
@@ -56,26 +58,6 @@ def test_every_setting(everything: Path, make: Make, golden: Golden) -> None:
     _compare(make(everything), "everything", golden)
 
 
-def test_the_context_leaves_out_what_is_no_code(module: Module, make: Make) -> None:
-    """The output folder, git's and Python's own; nothing that Go may embed."""
-    lines = make(module("hello")).dockerignore.splitlines()
-    assert lines[1:] == [
-        "build/gomab",
-        "Dockerfile",
-        "Dockerfile.dockerignore",
-        "**/.git",
-        "**/.nox",
-        "**/.tox",
-        "**/.venv",
-        "**/__pycache__",
-    ]
-
-
-def test_a_stamp_needs_the_repository(everything: Path, make: Make) -> None:
-    """With `vcs-stamp` git's folder is part of the context."""
-    assert "**/.git" not in make(everything).dockerignore.splitlines()
-
-
 @pytest.mark.parametrize("name", [*MODULES, "everything"])
 def test_hadolint_finds_nothing(name: str, tool: ToolFactory) -> None:
     """The linter has no remark, informational ones included."""
@@ -114,6 +96,22 @@ def test_an_own_go_image(image: str, written: str, module: Module, make: Make) -
     root = module("hello")
     (root / "pyproject.toml").write_text(f"[tool.gomab]\ndockerfile.go-image = '{image}'\n")
     assert f"$BUILDPLATFORM {written} AS go\n" in make(root).dockerfile
+
+
+@pytest.mark.parametrize(
+    ("go_image", "timezones", "warned"),
+    [("golang:1.26-alpine", "true", True), ("golang:1.26-alpine", "false", False), ("golang", "true", False)],
+)
+def test_zones_of_alpine(go_image: str, timezones: str, warned: bool, module: Module) -> None:  # noqa: FBT001
+    """Its Go image has none, so the build would fail; both settings are named before that."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text(
+        f"[tool.gomab]\ndockerfile.go-image = '{go_image}'\nimage.timezones = {timezones}\n"
+    )
+    events: list[Event] = []
+    dockerfile(open_project(root, emit=events.append))
+    words = " ".join(event.text for event in events if event.kind == "warned")
+    assert ("image.timezones of hello" in words and "dockerfile.go-image" in words) is warned
 
 
 def test_go_variables_of_the_user_leave_no_trace(
@@ -191,6 +189,16 @@ def test_write_then_check(module: Module, make: Make) -> None:
     assert lines[0] == "Dockerfile: is not what the table says"
     assert {"-WORKDIR /app", "+WORKDIR /srv"} <= set(lines)
     assert lines[-1] == "write it anew: gomab dockerfile --write"
+
+
+@pytest.mark.parametrize("task", [dockerfile, workflow])
+def test_write_and_check_at_once(task: Callable[..., object], module: Module) -> None:
+    """The check would pass whatever was committed, so nothing is written either."""
+    root = module("hello")
+    with pytest.raises(SettingsError, match=r"^--write --check: what was just written is never out of date"):
+        task(open_project(root), write=True, check=True)
+    assert not (root / "Dockerfile").exists()
+    assert not (root / ".github").exists()
 
 
 def test_one_of_several_images(everything: Path) -> None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 import gomab_tasks
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.generate.needs import find_needs
+from gomab_tasks.generate.workflow import tasks_of
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.ci import workflow
 from tests.generate.conftest import PUSHED, ProjectFactory
@@ -80,6 +81,16 @@ def test_pushed(project: ProjectFactory, golden: Golden) -> None:
 
 def test_matrix(project: ProjectFactory, golden: Golden) -> None:
     golden("matrix.yml", workflow(project(PUSHED), matrix=True).text().encode())
+
+
+@pytest.mark.parametrize("matrix", [False, True])
+@pytest.mark.parametrize("table", ["", PUSHED])
+def test_which_tasks_it_types(table: str, matrix: bool, project: ProjectFactory) -> None:  # noqa: FBT001
+    """A task file has to offer these, and no others."""
+    one = project(table)
+    _, *lines = workflow(one, matrix=matrix).workflow.splitlines()
+    typed = set(re.findall(r"gomab ([a-z-]+)", "\n".join(lines)))
+    assert typed == set(tasks_of(find_needs(one), matrix=matrix))
 
 
 def test_each_job_has_what_it_needs(project: ProjectFactory) -> None:

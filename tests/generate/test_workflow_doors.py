@@ -81,6 +81,39 @@ def test_settings_of_a_task_file(door: tuple[str, ...], typed: str, packages: st
     assert f"write it anew: gomab workflow --write; it was written by: {write}" in script.stderr
 
 
+@pytest.mark.parametrize(
+    ("only", "options", "lacking"),
+    [
+        ('"workflow", "images"', (), "cache-key, push"),
+        ('"workflow", "images", "cache-key", "push"', ("--matrix",), "matrix, image"),
+        ('"workflow", "images", "cache-key", "push"', (), ""),
+    ],
+)
+@pytest.mark.parametrize("door", [NOX, INVOKE], ids=["nox", "invoke"])
+def test_a_task_file_without_some_tasks(
+    door: tuple[str, ...], only: str, options: tuple[str, ...], lacking: str, root: Path
+) -> None:
+    """CI could not type them: one line says so, and nothing is written."""
+    for name in ("noxfile.py", "tasks.py"):
+        file = root / name
+        file.write_text(file.read_text().replace("settings=", f"only=[{only}], settings="))
+    wrote = run(root, door, "workflow", "--write", *options)
+    if lacking:
+        assert (
+            f"error: the workflow types {lacking}, which only= in the task file leaves out;" in wrote.stderr
+        )
+    assert (root / ".github").exists() is (lacking == "")
+
+
+def test_tasks_of_several_calls(root: Path) -> None:
+    """What another call of register() adds is there too."""
+    file = root / "noxfile.py"
+    more = 'register(prefix="go-", only=["cache-key", "images", "push"])'
+    text = file.read_text().replace("settings=", 'only=["workflow"], settings=')
+    file.write_text(f"{text}{more}\n")
+    assert run(root, NOX, "workflow", "--write").returncode == 0
+
+
 def test_a_dockerfile_of_settings_of_a_task_file(root: Path) -> None:
     """Whoever checks it with other settings is told who wrote it."""
     assert run(root, NOX, "dockerfile", "--write").returncode == 0
@@ -102,6 +135,21 @@ def test_nox(project: ProjectFactory, golden: Golden, monkeypatch: pytest.Monkey
     monkeypatch.chdir(top)
     result = workflow(open_project(folder, command="nox -s {}"), matrix=True)
     golden("nox.yml", result.text().encode())
+
+
+def test_packages_with_hashes(project: ProjectFactory) -> None:
+    """Where the project has the file, nothing else is installed; without gomab it is of no use."""
+    root = project(name="hello").root
+    file = root / "gomab-requirements.txt"
+    file.write_text(f"gomab_tasks==1.2.3 \\\n    --hash=sha256:{'5' * 64}\n")
+    jobs = read(workflow(open_project(root), matrix=True).workflow)["jobs"]
+    installed = {
+        step["run"] for job in jobs.values() for step in job["steps"] if "pip" in step.get("run", "")
+    }
+    assert installed == {"python -m pip install --require-hashes --requirement=gomab-requirements.txt"}
+    file.write_text("nox==1\n")
+    with pytest.raises(SettingsError, match=r"^gomab-requirements\.txt does not name gomab-tasks"):
+        workflow(open_project(root))
 
 
 def test_a_noxfile_elsewhere(

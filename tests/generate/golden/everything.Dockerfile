@@ -38,7 +38,7 @@ COPY . .
 
 # One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64.
 FROM source AS build
-ARG GOFLAGS GOFIPS140 GODEBUG
+ARG GOFLAGS GOFIPS140
 ARG VERSION
 ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
@@ -63,7 +63,7 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
       example.com/pair/cmd/worker
 
 FROM source AS build-worker
-ARG GOFLAGS GOFIPS140 GODEBUG
+ARG GOFLAGS GOFIPS140
 ARG VERSION
 ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
@@ -87,7 +87,7 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
       -gcflags=all=-dwarf=false -ldflags="$ldflags" -o=/out/ example.com/pair/cmd/worker
 
 FROM source AS build-build
-ARG GOFLAGS GOFIPS140 GODEBUG
+ARG GOFLAGS GOFIPS140
 ARG VERSION
 ARG ENV_CHANNEL
 ARG TARGETOS TARGETARCH TARGETVARIANT
@@ -110,7 +110,8 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=true -tags=netgo,osusergo \
       -gcflags=all=-dwarf=false -ldflags="$ldflags" -o=/out/ example.com/pair/cmd/api
 
-# All but the programs; a build context may replace `root`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files
 WORKDIR /rootfs
 RUN mkdir -p data etc/ssl/certs srv tmp usr/share var/lib/pair && \
@@ -129,7 +130,8 @@ RUN chmod -R u=rwX,go=rX './srv/data files' ./srv/go.mod && \
 FROM scratch AS root
 COPY --from=files /rootfs /
 
-# All but the programs; a build context may replace `root-worker`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root-worker=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files-worker
 WORKDIR /rootfs
 RUN mkdir -p app data etc tmp var/lib/pair && \
@@ -145,7 +147,8 @@ RUN chmod -R u=rwX,go=rX './srv/data files' ./srv/go.mod && \
 FROM scratch AS root-worker
 COPY --from=files-worker /rootfs /
 
-# All but the programs; a build context may replace `root-build`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root-build=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files-build
 WORKDIR /rootfs
 RUN mkdir -p app data etc/ssl/certs tmp usr/share var/lib/pair && \

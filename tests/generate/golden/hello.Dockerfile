@@ -17,7 +17,7 @@ COPY . .
 
 # One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64.
 FROM source AS build
-ARG GOFLAGS GOEXPERIMENT GOFIPS140 GODEBUG
+ARG GOFLAGS GOEXPERIMENT GOFIPS140
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/hello/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/hello/build,target=/cache/build,sharing=shared \
@@ -30,7 +30,8 @@ RUN --mount=type=cache,id=example.com/hello/modules,target=/cache/modules,sharin
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false \
       -ldflags='-s -w' -o=/out/ example.com/hello
 
-# All but the programs; a build context may replace `root`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files
 WORKDIR /rootfs
 RUN mkdir -p app etc/ssl/certs tmp && \

@@ -17,7 +17,7 @@ COPY . /src
 
 # One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64.
 FROM source AS build
-ARG GOFLAGS GOEXPERIMENT GOFIPS140 GODEBUG
+ARG GOFLAGS GOEXPERIMENT GOFIPS140
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/mono/services/api/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/mono/services/api/build,target=/cache/build,sharing=shared \
@@ -30,7 +30,8 @@ RUN --mount=type=cache,id=example.com/mono/services/api/modules,target=/cache/mo
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false \
       -ldflags='-s -w' -o=/out/ example.com/mono/services/api
 
-# All but the programs; a build context may replace `root`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files
 WORKDIR /rootfs
 RUN mkdir -p app etc/ssl/certs tmp && \

@@ -20,7 +20,7 @@ COPY . .
 
 # One compile for each platform; OCI's variants are Go's GOAMD64, GOARM and GOARM64.
 FROM source AS build
-ARG GOFLAGS GOEXPERIMENT GOFIPS140 GODEBUG
+ARG GOFLAGS GOEXPERIMENT GOFIPS140
 ARG TARGETOS TARGETARCH TARGETVARIANT
 RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing=shared \
     --mount=type=cache,id=example.com/pair/build,target=/cache/build,sharing=shared \
@@ -33,7 +33,8 @@ RUN --mount=type=cache,id=example.com/pair/modules,target=/cache/modules,sharing
     GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -gcflags=all=-dwarf=false \
       -ldflags='-s -w' -o=/out/ example.com/pair/cmd/api example.com/pair/cmd/worker
 
-# All but the programs; a build context may replace `root`, as gomab's do.
+# All of the image but the programs.
+# `--build-context root=…` can replace this stage; gomab's BuildKit backend does.
 FROM go AS files
 WORKDIR /rootfs
 RUN mkdir -p app etc/ssl/certs tmp && \
