@@ -14,7 +14,7 @@ from gomab_tasks.output.built import choose, image_names, reading
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.selection import select
-from gomab_tasks.units import columns, mebibytes
+from gomab_tasks.units import columns, fits, mebibytes, noted
 
 
 class Archive(Struct, frozen=True):
@@ -34,6 +34,16 @@ class Archive(Struct, frozen=True):
     platforms: tuple[str, ...]
     references: tuple[str, ...]
 
+    @property
+    def remark(self) -> str:
+        """What to know of a file with several platforms."""
+        if len(self.platforms) == 1:
+            return ""
+        return (
+            "readers that know no platforms (docker-archive:, Docker's older image store) see "
+            f"{self.platforms[0]}; --arch chooses another"
+        )
+
 
 class ArchiveResult(Struct, frozen=True):
     """Hold the files of all images."""
@@ -42,14 +52,11 @@ class ArchiveResult(Struct, frozen=True):
 
     def text(self) -> str:
         """Give a line for each file, and who reads which platform."""
-        rows = [[a.image, a.path, mebibytes(a.size), a.digest] for a in self.archives]
-        several = [a for a in self.archives if len(a.platforms) > 1]
-        notes = [
-            f"{a.image}: readers that know no platforms (docker-archive:, Docker's older image store) see "
-            f"{a.platforms[0]}; --arch chooses another"
-            for a in several
-        ]
-        return "\n".join([columns(rows, right=[2]), *notes])
+        rows = [[a.image, a.path, mebibytes(a.size)] for a in self.archives]
+        table = columns(rows, right=[2])
+        if not fits(table):  # whose paths end with the names
+            table = columns([[path, size] for _, path, size in rows], right=[1])
+        return noted(table, [f"{a.digest}\n{a.remark}" for a in self.archives])
 
 
 def write_archives(project: Project, arch: Sequence[str]) -> ArchiveResult:

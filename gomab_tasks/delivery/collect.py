@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import verify_record
 from gomab_tasks.output.record import (
     ImageRecord,
+    blob_lock,
     image_lock,
     layout_folder,
     parse_record,
@@ -25,7 +27,7 @@ from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
-from gomab_tasks.registry.reference import Reference, parse_reference
+from gomab_tasks.registry.reference import Reference, Repository, parse_reference
 from gomab_tasks.registry.referrers import Artifact, list_referrers
 
 RECORD_TYPE = "application/vnd.gomab.record.v1+json"
@@ -58,25 +60,35 @@ def collect(project: Project, registries: Registries, reference: Reference) -> I
     Raises `RegistryError` where the platform or its record is not there, `VerificationError`.
     """
     client = registries.client(reference.repository)
-    folder = project.prepare_output() / "fetched"
-    with step(project.emit, "collect", str(reference)) as running:
-        record = _fetch_record(client, reference, folder)
+    project.prepare_output()
+    with (
+        step(project.emit, "collect", str(reference)) as running,
+        project.locked(_lock(project), shared=True),
+    ):
+        record = _fetch_record(project, client, reference)
         _require_named(project, reference, record)
         with project.locked(image_lock(project.out, record.image), shared=True):
             layout = Layout(layout_folder(project.out, record.image))
-            _fetch_image(client, reference, layout, folder)
+            _fetch_image(project, client, reference, layout)
             verify_record(project, record)
             write_record(project.out, record)
         running.result = f"{record.image} {record.platform}"
     return record
 
 
-def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRecord:
+def remove_fetched(project: Project) -> None:
+    """Remove what `collect` fetched, once the layouts have it, unless another run still takes from it."""
+    with files.locked_if_free(_lock(project)) as is_free, files.storage_errors(_folder(project)):
+        if is_free and _folder(project).exists():
+            shutil.rmtree(_folder(project))
+
+
+def _fetch_record(project: Project, client: Client, reference: Reference) -> ImageRecord:
     repository = reference.repository
     listed = list_referrers(client, repository, reference.digest)
     digests = [entry.digest for entry in listed if entry.artifact_type == RECORD_TYPE]
     if not digests:
-        if client.find_digest(repository, reference.digest) is None:
+        if client.find_manifest(repository, reference.digest) is None:
             raise RegistryError(f"{reference}: is not there; give it as push printed it")
         raise RegistryError(
             f"{reference}: has no record of gomab attached; push that platform with `push --arch`, "
@@ -90,7 +102,7 @@ def _fetch_record(client: Client, reference: Reference, folder: Path) -> ImageRe
         raise VerificationError(f"{where}: is no record of gomab: it has {len(layers)} layers instead of one")
     (layer,) = layers
     where = f"{repository}@{layer.digest}"
-    record = parse_record(fetch_blob(client, repository, layer, folder).read_bytes(), where)
+    record = parse_record(_fetch(project, client, repository, layer).read_bytes(), where)
     if record.manifest != reference.digest:
         raise VerificationError(
             f"{where}: is the record of {record.manifest}, attached to {reference.digest}; "
@@ -108,14 +120,27 @@ def _require_named(project: Project, reference: Reference, record: ImageRecord) 
         )
 
 
-def _fetch_image(client: Client, reference: Reference, layout: Layout, folder: Path) -> None:
+def _fetch_image(project: Project, client: Client, reference: Reference, layout: Layout) -> None:
     stored = fetch_manifest(client, Reference(reference.repository, digest=reference.digest))
     manifest = Manifest.from_bytes(stored.content, str(reference))
     for blob in (manifest.config, *manifest.layers):
         if not _is_whole(layout, blob):
-            path = fetch_blob(client, reference.repository, blob, folder)
+            path = _fetch(project, client, reference.repository, blob)
             files.share(path, layout.blob_path(blob.digest))
     layout.put_blob(MANIFEST, stored.content)
+
+
+def _fetch(project: Project, client: Client, repository: Repository, blob: Descriptor) -> Path:
+    with project.locked(blob_lock(project.out, blob.digest)):
+        return fetch_blob(client, repository, blob, _folder(project))
+
+
+def _folder(project: Project) -> Path:
+    return project.out / "fetched"
+
+
+def _lock(project: Project) -> Path:
+    return project.out / "locks" / "fetched.lock"
 
 
 def _is_whole(layout: Layout, blob: Descriptor) -> bool:

@@ -35,7 +35,7 @@ class Names:
         """Take what the command line gives in place of the table's; raises `SettingsError`."""
         self._project = project
         self.given_repository = _checked(repository, "--repository")
-        self._tags = _each(tags, lambda tag: _checked(tag, "--tag"))
+        self.given_tags = _each(tags, lambda tag: _checked(tag, "--tag"))
 
     def find_repository(self, image: str) -> str:
         """Give where an image goes; empty where nothing says so."""
@@ -86,10 +86,10 @@ class Names:
         return self._project.settings.group(image).image.repository or "", _REPOSITORY
 
     def _tag_texts(self, image: str) -> Sequence[str]:
-        return self._tags or self._project.settings.group(image).image.tags
+        return self.given_tags or self._project.settings.group(image).image.tags
 
     def _tag(self, text: str, image: str) -> str:
-        where: Where = "--tag" if self._tags else _TAGS
+        where: Where = "--tag" if self.given_tags else _TAGS
 
         def value(field: str) -> str:
             filled = self._project.templates.fill(f"{{{field}}}", where, image)

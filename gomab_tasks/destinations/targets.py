@@ -55,7 +55,7 @@ def find_targets(
             name,
             Destination(
                 repositories[name],
-                () if name in untagged else given.tags(name),
+                () if name in untagged else _tags(given, name),
                 tuple(_mounts(project, name, repositories)),
                 project.settings.group(name).image.immutable_tags,
             ),
@@ -83,6 +83,15 @@ def remember(project: Project, image: str, repository: Repository, digest: str) 
 def has_gone(project: Project, image: str, repository: Repository, digest: str) -> bool:
     """Tell whether just that was the last that was sent there; the registry may have lost it since."""
     return _remembered(project, image).get(str(repository)) == digest
+
+
+def _tags(given: Names, image: str) -> tuple[str, ...]:
+    try:
+        return given.tags(image)
+    except SettingsError as error:
+        if given.given_tags:
+            raise
+        raise SettingsError(f"{problem}; or give --tag" for problem in error.problems) from None
 
 
 def _meant(names: Sequence[str], repository: str) -> Sequence[str]:

@@ -73,8 +73,8 @@ def loaded(processes: Processes, engine: Engine, archive: Path, reference: str) 
     Args:
         reference: a name in the archive that is nobody else's.
     """
-    load_archive(processes, engine, archive)
     try:
+        load_archive(processes, engine, archive)
         yield
     finally:
         _remove(processes, engine, "image", "rm", "--force", reference)

@@ -69,14 +69,16 @@ def find_engine(
     if refusals:
         raise ToolError("; ".join(refusals))
     words = f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}"
-    raise ToolError(f"no engine: looked for {words} on PATH; install one, or set `engine`")
+    cure = "install it, or set another `engine`" if wanted else "install one"
+    raise ToolError(f"no engine: looked for {words} on PATH; {cure}")
 
 
 def _ask(processes: Processes, name: EngineName, program: str) -> Engine:
     answer = processes.run([program, *_ASK[name]])
     text = answer.stdout.strip()
     if answer.code or not text:
-        raise ToolError(f"{name} does not answer: {_last_line(answer.stderr)}")
+        # In brackets, since words of our own follow: Docker's end in a question.
+        raise ToolError(f"{name} does not answer ({_last_line(answer.stderr)})")
     try:
         return Engine(name, program, None if name == "kind" else Platform.parse(text))
     except PlatformError:

@@ -64,9 +64,7 @@ def _engine(project: Project) -> Engine:
     try:
         return find_engine(project.processes, project.settings.engine)
     except ToolError as error:
-        words = str(error)
-        separator = " " if words.endswith("?") else "; "
-        raise ToolError(f"{words}{separator}a file needs no engine: {project.type('archive')}") from None
+        raise ToolError(f"{error}; a file needs no engine: {project.type('archive')}") from None
 
 
 def _load(project: Project, engine: Engine, selection: Selection, name: str) -> Loaded | None:

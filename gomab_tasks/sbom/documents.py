@@ -62,9 +62,9 @@ class SbomResult(Struct, frozen=True):
     documents: tuple[Document, ...]
 
     def text(self) -> str:
-        """Give a table."""
-        rows = [[d.image, d.platform, str(d.packages), str(d.files), d.path] for d in self.documents]
-        return columns([["image", "platform", "packages", "files", "path"], *rows], right=[2, 3])
+        """Give a table; paths name image and platform."""
+        rows = [[d.path, str(d.packages), str(d.files)] for d in self.documents]
+        return columns([["path", "packages", "files"], *rows], right=[1, 2])
 
 
 def find_formats(names: Sequence[str]) -> tuple[Format, ...]:

@@ -7,7 +7,7 @@ A platform that was not run leaves nothing, so it takes no pass away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -15,10 +15,14 @@ from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
-from gomab_tasks.oci.descriptor import Descriptor
+from gomab_tasks.oci.descriptor import Descriptor, digest_of
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
+from gomab_tasks.settings import Smoke
 from gomab_tasks.smoke.trial import State, Trial
+
+# Of the settings, what says nothing of how a program is tried.
+_APART = "required"
 
 
 class Outcome(Struct, frozen=True):
@@ -27,20 +31,23 @@ class Outcome(Struct, frozen=True):
     Attributes:
         index: the digest of the index that it was part of.
         manifest: the digest of what was tried, and of nothing else.
+        settings: the digest of how it was tried; a pass under other settings is none.
     """
 
     image: str
     platform: str
     index: str
     manifest: str
+    settings: str
     state: State
     how: str
 
 
-def write_outcome(out: Path, trial: Trial, index: str) -> None:
+def write_outcome(project: Project, trial: Trial, index: str) -> None:
     """Leave the outcome of a trial that was run."""
-    outcome = Outcome(trial.image, trial.platform, index, trial.manifest, trial.state, trial.how)
-    path = _folder(out, trial.image) / f"{Platform.parse(trial.platform).slug}.json"
+    settings = _settings_digest(project.settings.group(trial.image).smoke)
+    outcome = Outcome(trial.image, trial.platform, index, trial.manifest, settings, trial.state, trial.how)
+    path = _folder(project.out, trial.image) / f"{Platform.parse(trial.platform).slug}.json"
     files.write(path, msgspec.json.format(msgspec.json.encode(outcome)) + b"\n")
 
 
@@ -54,20 +61,34 @@ def read_outcomes(out: Path, image: str) -> dict[str, Outcome]:
 
 
 def require_smoked(project: Project, image: str, manifests: Iterable[Descriptor]) -> None:
-    """Raise `VerificationError` unless every manifest, as the index lists it, passed its trial."""
+    """Raise `VerificationError` unless every manifest, as the index lists it, passed the table's trial."""
     outcomes = read_outcomes(project.out, image)
+    settings = _settings_digest(project.settings.group(image).smoke)
     problems = [
-        f"{manifest.platform} ({outcomes[manifest.digest].state})"
-        if manifest.digest in outcomes
-        else f"{manifest.platform} (not tried)"
+        f"{manifest.platform} ({problem})"
         for manifest in manifests
-        if manifest.digest not in outcomes or outcomes[manifest.digest].state != "passed"
+        if (problem := _problem(outcomes.get(manifest.digest), settings))
     ]
     if problems:
         raise VerificationError(
             f"{image}: smoke.required is set, but not every program passed its trial: "
             f"{', '.join(problems)}; try them, on machines that run them: {project.type('smoke')}"
         )
+
+
+def _problem(outcome: Outcome | None, settings: str) -> str:
+    """Say what is missing to a pass; empty where nothing is."""
+    if outcome is None:
+        return "not tried"
+    if outcome.settings != settings:
+        return "tried with other smoke settings"
+    return "" if outcome.state == "passed" else outcome.state
+
+
+def _settings_digest(smoke: Smoke) -> str:
+    settings: Mapping[str, object] = msgspec.to_builtins(smoke)
+    used = {name: value for name, value in settings.items() if name != _APART}
+    return digest_of(msgspec.json.encode(used, order="deterministic"))
 
 
 def _folder(out: Path, image: str) -> Path:

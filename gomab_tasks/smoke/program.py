@@ -25,8 +25,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from gomab_tasks import files, machine
+from gomab_tasks.oci.extraction import extract_image, inside
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.oci.root import inside, unpack_image
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Child, Processes
@@ -107,7 +107,7 @@ class ProgramStage(Struct, frozen=True):
             _require_free(self.port)
         with files.temporary_folder(self.folder) as folder:
             root = folder / "root"
-            unpack_image(self.layout, [layer.descriptor for layer in self.image.layers], root)
+            extract_image(self.layout, [layer.descriptor for layer in self.image.layers], root)
             workdir = inside(root, self.command.workdir)
             workdir.mkdir(parents=True, exist_ok=True)
             # As engines set it for users without a home.

@@ -12,7 +12,7 @@ from msgspec import Struct
 from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.process import Child
 from gomab_tasks.settings import Group
-from gomab_tasks.units import columns
+from gomab_tasks.units import columns, noted
 
 State = Literal["passed", "failed", "not run", "no check"]
 
@@ -127,13 +127,12 @@ class SmokeResult(Struct, frozen=True):
     trials: tuple[Trial, ...]
 
     def text(self) -> str:
-        """Give a table."""
-        head = ["image", "platform", "state", "how", "seconds", "detail"]
+        """Give a table, with what was seen below each line."""
+        head = ["image", "platform", "state", "how", "seconds"]
         rows = [
-            [t.image, t.platform, t.state, t.how, f"{t.seconds:.1f}" if t.how else "", t.told]
-            for t in self.trials
+            [t.image, t.platform, t.state, t.how, f"{t.seconds:.1f}" if t.how else ""] for t in self.trials
         ]
-        return columns([head, *rows], right=[4])
+        return noted(columns([head, *rows], right=[4]), ["", *(t.told for t in self.trials)])
 
 
 def check_of(group: Group) -> Check | None:
@@ -219,7 +218,7 @@ def _wait(child: Child, check: Check) -> tuple[bool, str]:
 def _ask(started: Started, check: Check) -> tuple[bool, str]:
     """Ask until the answer is good, the program has ended or the time is over."""
     assert check.port is not None
-    seen = "no answer"
+    seen = ""
     deadline = time.monotonic() + check.within
     while (left := deadline - time.monotonic()) > 0:
         address = started.published(check.port)
@@ -231,7 +230,11 @@ def _ask(started: Started, check: Check) -> tuple[bool, str]:
         if isinstance(status, int) and status < _REFUSED:
             return True, f"GET {check.path}: {status}"
         seen = seen if status is None else f"answered {status}"
-    return False, f"GET {check.path} at port {check.port}: {seen} within {check.within:g} s"
+    where, within = f"GET {check.path} at port {check.port}", f"within {check.within:g} s"
+    if seen:
+        return False, f"{where}: {seen} {within}"
+    # Loopback addresses are the container's own there.
+    return False, f"{where}: no answer {within}; it must listen at that port, of all addresses"
 
 
 def _status(address: tuple[str, int], path: str, seconds: float) -> int | str | None:

@@ -5,6 +5,7 @@ What most pushes do without is imported where it is needed: Python's start is mo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
@@ -19,7 +20,7 @@ from gomab_tasks.delivery.publish import (
 from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.destinations.targets import Target, find_targets
-from gomab_tasks.errors import NotMeasurableError, SettingsError
+from gomab_tasks.errors import NotMeasurableError, SettingsError, StorageError
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import (
     Built,
@@ -76,7 +77,12 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
                 name = target.image
                 pushed += _publish_apart(project, client, target, apart[name], alone[name])
     result = PushResult(tuple(pushed))
-    _tell_ci(project, result)
+    try:
+        _tell_ci(project, result)
+    except StorageError as error:
+        told = StorageError(f"{error}; everything was pushed all the same")
+        told.result = result
+        raise told from None
     return result
 
 
@@ -96,15 +102,22 @@ def _publish_apart(
 
 
 def collect_platforms(project: Project, references: Sequence[Reference]) -> None:
-    """Fetch platforms that other machines pushed by digest.
+    """Fetch platforms that other machines pushed by digest; say what is not known of them.
 
     Raises what `collect` does.
     """
-    from gomab_tasks.delivery.collect import collect
+    from gomab_tasks.delivery.collect import collect, remove_fetched
+    from gomab_tasks.templates import short_revision
 
     with Registries(project) as registries:
-        for reference in references:
-            collect(project, registries, reference)
+        records = [collect(project, registries, reference) for reference in references]
+    remove_fetched(project)
+    if commit := project.templates.commit():
+        names = dict.fromkeys(record.image for record in records)
+        project.say(
+            f"{', '.join(names)}: what comes by digest does not tell its commit; annotations and names take "
+            f"that of this checkout, {short_revision(commit)}"
+        )
 
 
 def _require_ready(project: Project, built: Built, selection: Selection) -> None:
@@ -163,8 +176,12 @@ def _refuse_tags(project: Project, tags: Sequence[str], apart: Mapping[str, Sequ
 
 def _tell_ci(project: Project, result: PushResult) -> None:
     """Give GitHub Actions outputs and a summary, where the run happens there."""
-    outputs = {f"digest-{one.image}": one.digest for one in result.images if one.tags}
-    outputs |= {f"repository-{one.image}": one.repository for one in result.images if one.tags}
+    pushes = Counter(one.image for one in result.images)
+    outputs = {f"repository-{one.image}": one.repository for one in result.images}
+    for one in result.images:
+        # Platforms that went by digest, side by side, have one each.
+        parts = [one.platforms[0].platform.replace("/", "_")] if pushes[one.image] > 1 else []
+        outputs["-".join(["digest", one.image, *parts])] = one.digest
     if len(result.images) == 1:
         (only,) = result.images
         outputs |= {"digest": only.digest, "reference": only.references[0]}

@@ -106,7 +106,7 @@ def _try_image(
                 continue
             trial = _try_platform(Subject(project, engine, built, image, check))
             if trial.state != "not run":
-                write_outcome(project.out, trial, built.index.digest)
+                write_outcome(project, trial, built.index.digest)
             yield trial
 
 
@@ -124,7 +124,9 @@ def _try_platform(subject: Subject) -> Trial:
     try:
         with step(subject.project.emit, "smoke", subject.built.name, subject.image.platform) as running:
             trial = _first_able(subject, running.progress)
-            running.result = f"{trial.state} ({trial.how})" if trial.how else trial.state
+            # Of an emulator the family: its whole name, which the result has, is wider than a table's cell.
+            how = trial.how.partition("-")[0]
+            running.result = f"{trial.state} ({how})" if how else trial.state
             _require_not_failed(trial)
     except _FailedTrialError as failed:
         return failed.trial

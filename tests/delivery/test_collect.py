@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from gomab_tasks.registry.reference import Repository
 from gomab_tasks.registry.referrers import Artifact, attach
 from gomab_tasks.tasks.delivery import push
 from gomab_tasks.tasks.images import image, images
+from tests.conftest import Git
+from tests.registry.faults import refusing
 from tests.registry.server import State, serving
 
 Module = Callable[[str], Path]
@@ -35,6 +39,7 @@ class Place:
     client: Client
     repository: Repository
     record: Artifact
+    state: State
 
     @property
     def reference(self) -> str:
@@ -63,13 +68,29 @@ def place(module: Module) -> Iterator[Place]:
         ((_, record),) = read_records(project.out, "hello")
         processes = Processes(project.environment, str)
         with open_client(state.address, processes, pytest.fail) as client:
-            yield Place(root, client, repository, record_artifact(record))
+            yield Place(root, client, repository, record_artifact(record), state)
 
 
 def test_a_platform_that_two_commits_give_has_one_record(place: Place) -> None:
     """A join would read either, and one of them may be of another commit than the other platforms."""
     ((_, record),) = read_records(place.root / "build/gomab", "hello")
     assert record_artifact(replace(record, revision="a" * 40)) == record_artifact(record)
+
+
+def test_what_is_not_known_of_a_platform_is_said(place: Place, git: Git) -> None:
+    """It may have been built from other files than those that lie here, which names will be of."""
+    said: list[str] = []
+    git(place.root, "init", "--quiet")
+    (place.root / ".gitignore").write_text("build\n")
+    git(place.root, "add", ".")
+    git(place.root, "commit", "--quiet", "--message=first")
+    commit = git(place.root, "rev-parse", "HEAD")[:12]
+    for expected in (commit, f"{commit}-dirty"):
+        project = open_project(place.root, emit=lambda event: said.append(event.text))
+        images(project, arch=("amd64",), join=True, digest=(place.reference,))
+        words = "hello: what comes by digest does not tell its commit; annotations and names take that of "
+        assert f"{words}this checkout, {expected}" in said
+        (place.root / "main.go").write_text("package main\n\nfunc main() {}\n")
 
 
 @pytest.mark.parametrize("name", ["../../../elsewhere", "/elsewhere", "", "a/b", "."])
@@ -84,6 +105,18 @@ def test_a_platform_that_is_not_there_is_told(place: Place) -> None:
     reference = f"{place.repository}@sha256:{'0' * 64}"
     with pytest.raises(RegistryError, match=f"^{reference}: is not there; give it as push printed it$"):
         images(open_project(place.root), join=True, digest=(reference,))
+
+
+def test_a_login_that_may_only_pull_is_enough(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some token servers refuse a request for more than a login may do."""
+    place.state.users = {"gomab": "wonderland"}
+    auth = base64.b64encode(b"gomab:wonderland").decode()
+    logins = json.dumps({"auths": {place.state.address: {"auth": auth}}})
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", logins)
+    place.state.fail("GET /token.*push", refusing(403, "DENIED"), times=100)
+    with pytest.raises(RegistryError, match=r"is not there; give it as push printed it$"):
+        images(open_project(place.root), join=True, digest=(f"{place.repository}@sha256:{'0' * 64}",))
+    images(open_project(place.root), join=True, digest=(place.reference,), arch=("amd64",))
 
 
 def test_a_record_is_of_an_image_of_the_table(place: Place) -> None:
@@ -108,6 +141,21 @@ def test_an_artifact_without_a_document_is_no_record(place: Place) -> None:
     listed = json.dumps(document | {"manifests": [*document["manifests"], entry]}).encode()
     place.client.put_manifest(place.repository, listing, stored.media_type, listed)
     assert "is no record of gomab: it has 0 layers instead of one" in place.refusal()
+
+
+def test_what_was_fetched_is_kept_once(place: Place) -> None:
+    """The layout has it; a further join finds it there, and one that failed goes on."""
+    for path in (place.root / "build/gomab/images").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    join = partial(images, open_project(place.root), join=True, digest=(place.reference,), arch=("amd64",))
+    first = join().images
+    assert not (place.root / "build/gomab/fetched").exists()
+    place.state.log.clear()
+    assert join().images == first
+    ((_, record),) = read_records(place.root / "build/gomab", "hello")
+    digests = [record.config, *(layer.digest for layer in record.layers)]
+    assert not [line for line in place.state.log if any(digest in line for digest in digests)]
 
 
 def test_platforms_are_checked_before_any_is_sent(module: Module) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.errors import NotMeasurableError, RegistryError, SettingsError, VerificationError
+from gomab_tasks.delivery.publish import PushResult
+from gomab_tasks.errors import (
+    NotMeasurableError,
+    RegistryError,
+    SettingsError,
+    StorageError,
+    VerificationError,
+)
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
@@ -198,6 +205,14 @@ def test_missing_values_name_the_cure(module: Module) -> None:
         push(open_project(root))
     with pytest.raises(SettingsError, match="write it without 'https://'"):
         push(open_project(root), repository="https://ghcr.io/acme/hello")
+    with pytest.raises(
+        SettingsError, match=r"write it without ':v1'; tags are given by --tag v1 or image.tags"
+    ):
+        push(open_project(root), repository="localhost:1/hello:v1")
+    with pytest.raises(SettingsError, match=r"image\.tags takes \{git\.short\}, .* value; or give --tag$"):
+        push(
+            open_project(root, settings={"image": {"tags": ["{git.short}"]}}), repository="localhost:1/hello"
+        )
     with pytest.raises(SettingsError, match=r"^--tag gives the tag 'a b': may have only letters"):
         push(open_project(root), repository="localhost:1/hello", tag=("a b",))
     with pytest.raises(SettingsError, match=r"^--repository is .*no field '\{imag\}'; did you mean"):
@@ -217,6 +232,34 @@ def test_github_actions_gets_outputs(module: Module, place: str, tmp_path: Path)
     assert one.digest in output.read_text()
     assert "digest-hello<<" in output.read_text()
     assert one.digest in summary.read_text()
+
+
+def test_github_actions_gets_outputs_of_platforms(module: Module, place: str, tmp_path: Path) -> None:
+    """What goes by digest has outputs too: those of the image where it is alone, else one each."""
+    root = module("hello")
+    image(open_project(root))
+    output = tmp_path / "output"
+    project = open_project(root, environment={"GITHUB_OUTPUT": str(output), "HOME": str(tmp_path)})
+    push(project, repository=f"{place}/hello", arch=("arm64",))
+    assert _names(output) == {"digest-hello", "repository-hello", "digest", "reference"}
+    output.unlink()
+    push(project, repository=f"{place}/hello", arch=("amd64", "arm64"))
+    assert _names(output) == {"digest-hello-linux_amd64", "digest-hello-linux_arm64", "repository-hello"}
+
+
+def _names(output: Path) -> set[str]:
+    return {line.partition("<<")[0] for line in output.read_text().splitlines() if "<<" in line}
+
+
+def test_outputs_that_cannot_be_written(module: Module, place: str, tmp_path: Path) -> None:
+    """The push is done and its result told; the error says so."""
+    root = module("hello")
+    images(open_project(root))
+    project = open_project(root, environment={"GITHUB_OUTPUT": str(tmp_path), "HOME": str(tmp_path)})
+    with pytest.raises(StorageError, match=r"everything was pushed all the same$") as caught:
+        push(project, repository=f"{place}/hello", tag=("v1",))
+    assert isinstance(caught.value.result, PushResult)
+    assert caught.value.result.images[0].tags == ("v1",)
 
 
 def test_the_result_is_json(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import certifi
 import pytest
 
 from gomab_tasks.destinations.clients import Registries
@@ -32,6 +33,20 @@ def test_a_wrong_ca_file(tmp_path: Path, content: str | None, problem: str) -> N
     with Registries(open_project(tmp_path)) as registries, pytest.raises(SettingsError) as caught:
         registries.client(parse_repository("registry.invalid/a"))
     assert str(caught.value) == f"pyproject.toml:2: registry.ca-file is 'ca.pem', which {problem}"
+
+
+def test_a_ca_file_outside_of_the_project(tmp_path: Path) -> None:
+    """A company's authority lies where its machines have it."""
+    place = tmp_path / "etc/company.pem"
+    place.parent.mkdir()
+    place.write_bytes(Path(certifi.where()).read_bytes())
+    (tmp_path / "project").mkdir()
+    project = open_project(tmp_path / "project", settings={"registry": {"ca-file": str(place)}})
+    with Registries(project) as registries:
+        registries.client(parse_repository("registry.invalid/a"))
+    place.write_text("junk")
+    with Registries(project) as registries, pytest.raises(SettingsError, match="which holds no CA"):
+        registries.client(parse_repository("registry.invalid/a"))
 
 
 def test_a_registry_without_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

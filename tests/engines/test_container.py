@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gomab_tasks.engines import container as containers
 from gomab_tasks.engines.container import Wanted, container, loaded
 from gomab_tasks.engines.engine import Engine
+from gomab_tasks.errors import StoppedError
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
 
@@ -41,6 +43,27 @@ def test_a_removal_that_fails(
         raise ValueError("the trial")
     with pytest.raises(ValueError, match="the trial"), loaded(processes, engine, tmp_path, "api:trial"):
         raise ValueError("the trial")
+
+
+def test_a_load_that_is_interrupted(processes: Processes, tmp_path: Path) -> None:
+    """A daemon may have the image all the same: it is taken out."""
+    program = tmp_path / "docker"
+    program.write_text('#!/bin/sh\ncd "${0%/*}"\necho "$@" >> said\n[ "$1" != load ] || exec sleep 600\n')
+    program.chmod(0o755)
+    engine = Engine("docker", str(program), AMD64)
+
+    def use() -> None:
+        with loaded(processes, engine, tmp_path, "api:trial"):
+            pytest.fail("nothing was loaded")
+
+    with ThreadPoolExecutor(1) as pool:
+        trial = pool.submit(use)
+        while not (tmp_path / "said").exists():
+            assert not trial.done()
+        processes.stop()
+        with pytest.raises(StoppedError):
+            trial.result()
+    assert (tmp_path / "said").read_text().splitlines()[1:] == ["image rm --force api:trial"]
 
 
 def test_an_engine_that_is_gone(processes: Processes, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gomab_tasks.errors import (
     NotMeasurableError,
@@ -19,6 +20,7 @@ from gomab_tasks.errors import (
     VerificationError,
 )
 from gomab_tasks.oci.layout import Layout
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.smoke.outcome import read_outcomes, require_smoked
 from gomab_tasks.tasks.delivery import smoke
@@ -65,9 +67,12 @@ def test_all_platforms(bare: Open, tool: ToolFactory) -> None:
     """The own architecture runs as it is, the other by QEMU; each leaves that it passed."""
     for program in (*OWN_ROOT, *QEMU):
         tool(program)
-    project = bare(*OWN_ROOT, *QEMU)
+    events: list[Event] = []
+    project = replace(bare(*OWN_ROOT, *QEMU), emit=events.append)
     result = smoke(project)
     assert [trial.state for trial in result.trials] == ["passed", "passed"]
+    shown = {event.text for event in events if event.kind == "finished"}
+    assert shown == {"passed (program)", "passed (qemu)"}
     assert {trial.how.partition("-")[0] for trial in result.trials} == {"program", "qemu"}
     index, content = Layout(project.out / "images" / "serving").read_index()
     outcomes = read_outcomes(project.out, "serving")
@@ -94,6 +99,19 @@ def test_a_failure(bare: Open, tool: ToolFactory, arch: str) -> None:
         require_smoked(project, "serving", content.manifests)
     assert f"linux/{arch} (failed)" in str(refused.value)
     assert f"linux/{other} (not tried)" in str(refused.value)
+
+
+def test_a_pass_is_one_of_the_table_s_trial(bare: Open) -> None:
+    """Under other settings it is none; whether `push` asks for it changes nothing."""
+    project = bare(*OWN_ROOT)
+    smoke(project, arch=(OWN,))
+    _, content = Layout(project.out / "images" / "serving").read_index()
+    tried = [one for one in content.manifests if one.platform and one.platform.architecture == OWN]
+    same = {"env": project.settings.shared.smoke.env, "port": project.settings.shared.smoke.port}
+    require_smoked(bare(smoke=same | {"required": True}), "serving", tried)
+    for other in ({"env": {"PORT": "1"}}, {"args": ["-v"]}, {"within": "6 s"}):
+        with pytest.raises(VerificationError, match=rf"linux/{OWN} \(tried with other smoke settings\)"):
+            require_smoked(bare(smoke=same | other), "serving", tried)
 
 
 def test_the_files_and_variables_are_the_image_s(bare: Open, serving: Path, tool: ToolFactory) -> None:

@@ -128,7 +128,8 @@ def test_an_answer_of_another_program_does_not_pass(processes: Processes, answer
 def test_no_answer(processes: Processes) -> None:
     """Nobody at the port is told as that."""
     verdict = attempt(Shell(processes, "exec sleep 60", 1), Check("/healthz", 8080, 0, 0.2))
-    assert verdict.detail == "GET /healthz at port 8080: no answer within 0.2 s"
+    told = "GET /healthz at port 8080: no answer within 0.2 s"
+    assert verdict.detail == f"{told}; it must listen at that port, of all addresses"
 
 
 def test_a_port_out_of_reach(processes: Processes) -> None:
@@ -194,10 +195,13 @@ def test_texts() -> None:
         Trial("job", "linux/arm64", "sha256:d", "not run", passed_over=("podman: crun", "binfmt: no")),
     )
     assert SmokeResult(trials).text().splitlines() == [
-        "image  platform     state     how     seconds  detail",
-        "api    linux/amd64  passed    podman      0.5  GET /: 200; docker: no such daemon",
-        "api    linux/arm64  failed    qemu        1.0  exit code 1",
+        "image  platform     state     how     seconds",
+        "api    linux/amd64  passed    podman      0.5",
+        "  GET /: 200; docker: no such daemon",
+        "api    linux/arm64  failed    qemu        1.0",
+        "  exit code 1",
         "job    linux/amd64  no check",
-        "job    linux/arm64  not run                    podman: crun; binfmt: no",
+        "job    linux/arm64  not run",
+        "  podman: crun; binfmt: no",
     ]
     assert trials[1].problem == "api linux/arm64: exit code 1 (qemu, 1.0 s)\n  | a\n  | b"
