@@ -10,11 +10,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gomab_tasks import files, machine
+from gomab_tasks import machine
+from gomab_tasks.contents import rootfs
 from gomab_tasks.errors import KINDS, GomabError, StorageError, ToolchainError
-from gomab_tasks.golang.module import check_toolchain, read_module
-from gomab_tasks.golang.toolchain import find_go, read_toolchain
+from gomab_tasks.facts import Facts, read_facts
+from gomab_tasks.golang.toolchain import find_go
+from gomab_tasks.plan import make_plan, read_each, require_linkable
 from gomab_tasks.project import Project
+from gomab_tasks.selection import select
 from gomab_tasks.templates import explain_git
 from gomab_tasks.units import GIB, capacity, columns
 from gomab_tasks.wheels import wheel_version
@@ -47,7 +50,7 @@ class DoctorResult(Struct, frozen=True):
     def text(self) -> str:
         """Give a table, and below it what to do."""
         rows = [[f.state, f.name, f.found] for f in self.findings]
-        mends = [f"{f.name}: {f.mend}" for f in self.findings if f.mend]
+        mends = [f"{f.name}: {line}" for f in self.findings for line in f.mend.splitlines()]
         return columns(rows) + ("\n\nto do\n" + "\n".join(f"  {mend}" for mend in mends) if mends else "")
 
 
@@ -74,7 +77,7 @@ def examine(project: Project, further: Sequence[Look] = ()) -> DoctorResult:
     if missing:
         kind = next(kind for kind in KINDS if kind.exit_code == missing[0].exit_code)
         number = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
-        error = kind(f"{number} missing: {', '.join(finding.name for finding in missing)}")
+        error = kind(f"{number} missing or wrong: {', '.join(finding.name for finding in missing)}")
         error.result = result
         raise error
     return result
@@ -82,31 +85,52 @@ def examine(project: Project, further: Sequence[Look] = ()) -> DoctorResult:
 
 def _table(project: Project) -> Iterator[Finding]:
     source = project.shown(project.settings.source)
-    images = ", ".join(project.settings.images) or "found by their main packages"
     if project.settings.source.is_file():
-        yield Finding("settings", "ok", f"{source}, images: {images}")
+        yield Finding("settings", "ok", source)
     else:
         yield Finding("settings", "note", f"there is no {source}; defaults are used")
 
 
 def _go(project: Project) -> Iterator[Finding]:
-    found = "not found"
     try:
-        module = read_module(project.module, project.root)
-        what = module.path or f"workspace of {len(module.members)} modules"
-        yield Finding("module", "ok", what + (", vendored" if module.vendored else ""))
-        go = find_go(project.environment)
-        found = f"{go}, not usable here"
-        toolchain = read_toolchain(project.processes, module.folder, go)
-        check_toolchain(module, toolchain)
-    except GomabError as error:
-        yield lacking("go" if isinstance(error, ToolchainError) else "module", error, found)
+        facts = read_facts(project)
+    except ToolchainError as error:
+        yield lacking("go", error, _unusable_go(project))
         return
+    except GomabError as error:
+        yield lacking("module", error)
+        return
+    module, toolchain = facts.module, facts.toolchain
+    what = module.path or f"workspace of {len(module.members)} modules"
+    yield Finding("module", "ok", what + (", vendored" if module.vendored else ""))
     asks = f", go.mod asks for {module.go_version}" if module.go_version else ""
     yield Finding("go", "ok", f"{toolchain.version} at {toolchain.go}{asks}")
     private = toolchain.env.get("GOPRIVATE") or "none"
     yield Finding("modules", "ok", f"proxy {toolchain.env.get('GOPROXY', '')}, private: {private}")
     yield from _disk("build cache", Path(toolchain.env.get("GOCACHE", "/")))
+    yield _images(project, facts)
+
+
+def _unusable_go(project: Project) -> str:
+    try:
+        return f"{find_go(project.environment)}, not usable here"
+    except ToolchainError:
+        return "not found"
+
+
+def _images(project: Project, facts: Facts) -> Finding:
+    """Look at what `images` would refuse before it compiles."""
+    settings = project.settings
+    selection = select((), settings)
+    try:
+        plan = make_plan(
+            settings, facts, selection, project.out, project.templates, ["labels", "annotations"]
+        )
+        require_linkable(plan.wanted, plan.added, settings.source)
+        read_each(plan.images, settings.source, lambda image: rootfs.known_entries(image, project.root))
+    except GomabError as error:
+        return lacking("images", error)
+    return Finding("images", "ok", ", ".join(image.name for image in plan.images))
 
 
 def _machine(project: Project) -> Iterator[Finding]:
@@ -119,7 +143,7 @@ def _machine(project: Project) -> Iterator[Finding]:
         "little memory: large packages may fail to compile; use --jobs 1" if small else "",
     )
     try:
-        files.check_output(project.out)
+        project.check_output()
     except StorageError as error:
         yield lacking("output", error)
         return

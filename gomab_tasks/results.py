@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from msgspec import Struct
 
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.sizes.budget import SizesResult, Verdict
-from gomab_tasks.units import columns, mebibytes
+from gomab_tasks.units import columns, fits, fitted, mebibytes, noted
 
 
 class Program(Struct, frozen=True):
@@ -28,7 +26,7 @@ class BuildResult(Struct, frozen=True):
     def text(self) -> str:
         """Give a table."""
         rows = [[p.name, p.platform, mebibytes(p.size), p.path] for p in self.programs]
-        return columns([["program", "platform", "size", "path"], *rows], right=[2])
+        return fitted([["program", "platform", "size", "path"], *rows], right=[2])
 
 
 class PlatformImage(Struct, frozen=True):
@@ -60,7 +58,7 @@ class ImageResult(Struct, frozen=True):
     def text(self) -> str:
         """Give a line for each, and its digest."""
         rows = [[i.image, i.platform, mebibytes(i.unpacked_size)] for i in self.images]
-        return _with_digests(columns(rows, right=[2]), self.images)
+        return noted(columns(rows, right=[2]), [image.digest for image in self.images])
 
 
 class Index(Struct, frozen=True):
@@ -81,13 +79,10 @@ class ImagesResult(Struct, frozen=True):
     def text(self) -> str:
         """Give the table of sizes, and where each image lies with its digest."""
         where = columns([[index.image, index.layout] for index in self.images])
-        return f"{SizesResult(self.sizes).text()}\n\n{_with_digests(where, self.images)}"
-
-
-def _with_digests(table: str, images: Sequence[PlatformImage | Index]) -> str:
-    """Put each image's digest on a line of its own: beside a name it is wider than most terminals."""
-    lines = zip(table.splitlines(), images, strict=True)
-    return "\n".join(f"{line}\n  {image.digest}" for line, image in lines)
+        if not fits(where):  # whose last part is the name
+            where = "\n".join(index.layout for index in self.images)
+        digests = [index.digest for index in self.images]
+        return f"{SizesResult(self.sizes).text()}\n\n{noted(where, digests)}"
 
 
 class DockerfileResult(Struct, frozen=True):

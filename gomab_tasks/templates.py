@@ -11,7 +11,7 @@ import re
 import shlex
 from pathlib import Path
 
-from gomab_tasks.errors import ToolError
+from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.process import Processes
 from gomab_tasks.settings import FILE
 from gomab_tasks.settings.refusal import Where, refusal_at
@@ -38,17 +38,22 @@ class Templates:
             where: what holds it, for messages; a key's path is as if all images shared the table.
             image: the value of `{image}`.
 
-        Raises `SettingsError` when a field has no value here, with the line and the cure.
+        Raises `SettingsError` with all fields that have no value here, the line and the cures.
         """
+        problems: list[str] = []
 
         def value(field: str) -> str:
             try:
                 return image if field == "image" else self._look_up(field)
             except ToolError as error:
                 problem = f"takes {{{field}}}, which has no value: {error}"
-                raise refusal_at(self._folder / FILE, where, problem, image) from None
+                problems.extend(refusal_at(self._folder / FILE, where, problem, image).problems)
+                return ""
 
-        return fill_template(text, value)
+        filled = fill_template(text, value)
+        if problems:
+            raise SettingsError(dict.fromkeys(problems))
+        return filled
 
     def commit(self) -> str | None:
         """Give the commit as `{git.sha}` spells it; none outside git."""

@@ -1,12 +1,17 @@
-"""Word amounts for people."""
+"""Word amounts for people, and lay out what is printed of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from gomab_tasks.progress.text import wrapped
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+
+# What a result is printed to need not be a terminal, whose width could be asked for; 80 columns are usual.
+_WIDTH = 79
 
 
 def mebibytes(size: int) -> str:
@@ -39,3 +44,48 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         for row in rows
     )
     return "\n".join(lines)
+
+
+def fitted(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Align rows as `columns` does, unless long names make them wider than a terminal.
+
+    First cells then stand on lines of their own, above the rows that begin with
+    them; where that does not do either, every cell has a line, behind its head.
+
+    Args:
+        rows: the first is the head.
+    """
+    whole = columns(rows, right)
+    if fits(whole):
+        return whole
+    head, *below = rows
+    rest = columns([cells for _, *cells in rows], [number - 1 for number in right])
+    below_names = "\n".join(_below_names(rows, rest.splitlines()))
+    if fits(below_names):
+        return below_names
+    listed = [columns(list(zip(head[1:], cells, strict=True))) for _, *cells in below]
+    return "\n".join(_below_names(below, listed))
+
+
+def fits(table: str) -> bool:
+    """Tell whether a terminal of the usual width shows a table without breaking its lines."""
+    return max(map(len, table.splitlines())) <= _WIDTH
+
+
+def _below_names(rows: Sequence[Sequence[str]], texts: Iterable[str]) -> Iterator[str]:
+    before = ""
+    for (name, *_), text in zip(rows, texts, strict=True):
+        if name != before:
+            yield name
+        before = name
+        yield from (f"  {line}" for line in text.splitlines())
+
+
+def noted(lines: str, notes: Iterable[str]) -> str:
+    """Put a note, of any number of lines, below each of some lines: beside it, digests would be too wide."""
+    pairs = zip(lines.splitlines(), notes, strict=True)
+    return "\n".join(part for line, note in pairs for part in (line, *_note(note)))
+
+
+def _note(text: str) -> list[str]:
+    return [part for line in text.splitlines() for part in wrapped(f"  {line}", _WIDTH, hang=0)]

@@ -162,7 +162,7 @@ def test_file_in_place_of_the_output(module: ModuleFactory, gomab: Script, file:
     root = module("hello")
     (root / file).parent.mkdir(exist_ok=True)
     (root / file).write_text("mine")
-    cure = "cannot be written: a file is in its place; remove it; or set another `out`"
+    cure = "cannot be written: a file is in its place; remove it, or set another `out`"
     refused(gomab(root, "images"), 10, f"{root / file}: {cure}")
     assert (root / file).read_text() == "mine"
 
@@ -172,7 +172,9 @@ def test_foreign_output(module: ModuleFactory, gomab: Script) -> None:
     root = module("hello")
     (root / OUT).mkdir(parents=True)
     (root / OUT / "mine").write_text("mine")
-    refused(gomab(root, "images"), 10, "holds files that gomab did not write")
+    (root / "pyproject.toml").write_text(f"[tool.gomab]\nout = '{OUT}'\n")
+    problem = f"pyproject.toml:2: out is '{OUT}', which holds files that gomab did not write; set another\n"
+    refused(gomab(root, "images"), 10, problem)
     refused(gomab(root, "clean"), 10, "gomab did not make it; nothing was removed")
     assert [path.name for path in (root / OUT).iterdir()] == ["mine"]
 
@@ -200,7 +202,7 @@ def test_read_only_output(module: ModuleFactory, gomab: Script, mount: Mount) ->
     """A read-only file system is named as the reason."""
     root = module("hello")
     mount(root / OUT, "ro")
-    refused(gomab(root, "images"), 10, "cannot be written: the file system is read-only")
+    refused(gomab(root, "images"), 10, "cannot be written: the file system is read-only; mount it writable")
 
 
 def test_full_disk(module: ModuleFactory, gomab: Script, mount: Mount) -> None:
@@ -321,6 +323,43 @@ def test_secrets(module: ModuleFactory, gomab: Script) -> None:
     for text in [ran.stdout, ran.stderr, compiled.stdout, compiled.stderr, *written]:
         assert "hunter22" not in text
         assert "swordfish77" not in text
+
+
+def test_secrets_of_the_table(module: ModuleFactory, gomab: Script) -> None:
+    """A value of go.env that is named like a secret shows nowhere: not in plans, records or what Go says."""
+    root = module("hello")
+    table(root, '[tool.gomab.go.env]\nACME_PASSWORD = "it\'s hunter22"\n')
+    ran = [gomab(root, *words) for words in (("plan",), ("plan", "--json"), ("images", "--json"))]
+    assert [done.returncode for done in ran] == [0, 0, 0], ran[-1].stderr
+    assert "ACME_PASSWORD='***'" in ran[0].stdout
+    (root / "main.go").write_text('package main\n\nimport _ "it\'s hunter22"\n\nfunc main() {}\n')
+    ran.append(gomab(root, "images"))
+    assert ran[-1].returncode == 4
+    written = [path.read_text() for path in (root / OUT).rglob("*") if path.suffix in (".txt", ".json")]
+    assert len(written) > 3
+    for text in [*(done.stdout + done.stderr for done in ran), *written]:
+        assert "hunter22" not in text
+
+
+def test_a_login_in_the_table(module: ModuleFactory, gomab: Script) -> None:
+    """It is refused before anything is done with it, with its line and without itself."""
+    root = module("hello")
+    table(root, '[tool.gomab.go.env]\nGOPROXY = "direct,https://u:hunter22@proxy.acme"\n')
+    for task in ("plan", "images"):
+        done = gomab(root, task)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: pyproject.toml:2: go.env.GOPROXY holds a login, ")
+        assert "hunter22" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("stream", ["0", "1", "2"])
+def test_closed_streams(module: ModuleFactory, stream: str) -> None:
+    """Schedulers may start programs without one; whatever is left of the output comes."""
+    root = module("hello")
+    text = f"{Path(sys.executable).with_name('gomab')} plan --quiet {stream}>&-"
+    ran = subprocess.run(["bash", "-c", text], cwd=root, capture_output=True, encoding="utf-8", check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ("example.com/hello" in ran.stdout) == (stream != "1")
 
 
 def test_closed_output(module: ModuleFactory) -> None:

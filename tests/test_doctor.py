@@ -23,6 +23,7 @@ from gomab_tasks.errors import (
 from gomab_tasks.golang.toolchain import find_go
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.checkout import doctor as run_doctor
+from gomab_tasks.tasks.images import images
 from gomab_tasks.units import MIB
 from tests.conftest import Git, ModuleFactory
 
@@ -39,7 +40,7 @@ def lacking(
     root: Path, kind: type[GomabError], environment: Mapping[str, str] | None = None
 ) -> dict[str, Finding]:
     """Examine a project that lacks something; the findings go with the error, which is of its kind."""
-    with pytest.raises(kind, match=r"^(1 thing is|\d things are) missing: [a-z ,]+$") as caught:
+    with pytest.raises(kind, match=r"^(1 thing is|\d things are) missing or wrong: [a-z ,]+$") as caught:
         examine(open_project(root, environment=environment))
     assert isinstance(caught.value.result, DoctorResult)
     return {finding.name: finding for finding in caught.value.result.findings}
@@ -54,14 +55,16 @@ def test_a_machine_that_has_everything(module: ModuleFactory) -> None:
         "go",
         "modules",
         "build cache",
+        "images",
         "machine",
         "output",
         "wheels",
         "git",
     ]
     assert {found[name].state for name in ("settings", "module", "go", "modules", "wheels")} == {"ok"}
-    assert found["settings"].found == "pyproject.toml, images: found by their main packages"
+    assert found["settings"].found == "pyproject.toml"
     assert found["module"].found == "example.com/hello"
+    assert found["images"].found == "hello"
     assert ", go.mod asks for 1.21" in found["go"].found
 
 
@@ -79,14 +82,14 @@ def test_named_images_and_kinds_of_modules(module: ModuleFactory) -> None:
     assert findings_of(module("vendored"))["module"].found.endswith(", vendored")
     assert findings_of(module("workspace"))["module"].found == "workspace of 2 modules"
     found = findings_of(module("hello"), images={"a": {"main": "."}, "b": {"main": "."}})
-    assert found["settings"].found == "pyproject.toml, images: a, b"
+    assert found["images"].found == "a, b"
 
 
 @pytest.mark.parametrize(
     ("name", "kind", "finding", "words"),
     [
         ("too-new", ToolchainError, "go", "asks for go 1.99"),
-        ("subfolder", SettingsError, "module", "no go.mod or go.work in"),
+        ("subfolder", SettingsError, "module", "no go.mod or go.work"),
     ],
 )
 def test_what_stops_a_build(
@@ -98,10 +101,65 @@ def test_what_stops_a_build(
         shutil.rmtree(root / "services")
         (root / "services" / "api").mkdir(parents=True)
     found = lacking(root, kind)
-    place = f"{find_go(os.environ)}, not usable here" if finding == "go" else "not found"
+    place = f"{find_go(os.environ)}, not usable here" if finding == "go" else "not usable"
     assert (found[finding].state, found[finding].found) == ("missing", place)
     assert words in found[finding].mend
     assert "output" in found
+
+
+def break_go_mod(root: Path) -> None:
+    (root / "go.mod").write_text("module example.com/hello\n\nrequire (\n")
+
+
+def lose_member(root: Path) -> None:
+    (root / "go.mod").unlink()
+    (root / "go.work").write_text("go 1.21\n\nuse ./lost\n")
+
+
+def lose_main(root: Path) -> None:
+    (root / "main.go").write_text("package hello\n")
+
+
+def name_no_main(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool.gomab.image]\nmain = 'cmd/nix'\n")
+
+
+def set_module_wrongly(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool.gomab]\nmodule = 'nix'\n")
+
+
+def use_what_has_no_value(root: Path) -> None:
+    labels = "a = '{env.GOMAB_UNSET}'\nb = '{env.GOMAB_UNSET}'"
+    (root / "pyproject.toml").write_text(f"[tool.gomab.image.labels]\n{labels}\n")
+
+
+def name_a_lost_file(root: Path) -> None:
+    (root / "pyproject.toml").write_text("[tool.gomab.image]\nca-certificates = 'nix.pem'\n")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        break_go_mod,
+        lose_member,
+        lose_main,
+        name_no_main,
+        set_module_wrongly,
+        use_what_has_no_value,
+        name_a_lost_file,
+    ],
+)
+def test_what_a_build_would_end_with(spoil: Callable[[Path], None], module: ModuleFactory) -> None:
+    """It is found here, in the same words and with the same exit code."""
+    root = module("hello")
+    spoil(root)
+    with pytest.raises(GomabError) as caught:
+        images(open_project(root))
+    found = lacking(root, type(caught.value))
+    (missing,) = (finding for finding in found.values() if finding.state == "missing")
+    assert (missing.mend, missing.exit_code) == (str(caught.value), caught.value.exit_code)
+    assert missing.name in ("module", "images")
+    assert "go" in found or missing.name == "module"
 
 
 def test_a_machine_without_go(module: ModuleFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +219,7 @@ def test_a_file_in_the_place_of_the_output(name: str, module: ModuleFactory) -> 
     (root / name).parent.mkdir(exist_ok=True)
     (root / name).write_text("mine")
     found = lacking(root, StorageError)["output"]
-    cure = f"{root / name}: cannot be written: a file is in its place; remove it; or set another `out`"
+    cure = f"{root / name}: cannot be written: a file is in its place; remove it, or set another `out`"
     assert (found.found, found.mend) == ("not usable", cure)
     assert (root / name).read_text() == "mine"
 
@@ -171,7 +229,8 @@ def test_an_output_of_somebody_else(module: ModuleFactory) -> None:
     root = module("hello")
     (root / "build" / "gomab").mkdir(parents=True)
     (root / "build" / "gomab" / "notes").touch()
-    assert "holds files that gomab did not write" in lacking(root, StorageError)["output"].mend
+    mend = "pyproject.toml: out is 'build/gomab', which holds files that gomab did not write; set another"
+    assert lacking(root, StorageError)["output"].mend == mend
 
 
 def test_git(module: ModuleFactory, git: Git) -> None:
@@ -235,7 +294,7 @@ def test_engines(module: ModuleFactory, path_with: Callable[..., None]) -> None:
 
 def builder_of(project: Project) -> str:
     """Give what mends a builder that is missing."""
-    with pytest.raises(ToolError, match=r"^1 thing is missing: BuildKit$") as caught:
+    with pytest.raises(ToolError, match=r"^1 thing is missing or wrong: BuildKit$") as caught:
         run_doctor(project)
     assert isinstance(caught.value.result, DoctorResult)
     return next(one.mend for one in caught.value.result.findings if one.name == "BuildKit")
@@ -265,3 +324,5 @@ def test_the_text() -> None:
         "to do",
         "  machine: use --jobs 1",
     ]
+    two = Finding("images", "missing", "not usable", "line 1\nline 2", 2)
+    assert DoctorResult((two,)).text().splitlines()[-2:] == ["  images: line 1", "  images: line 2"]

@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from gomab_tasks.delivery.archives import Archive, ArchiveResult
 from gomab_tasks.modules import DownloadResult
 from gomab_tasks.results import (
     BuildResult,
@@ -92,3 +93,27 @@ def test_clean(removed: int, text: str) -> None:
 def test_download() -> None:
     """It says why nothing was downloaded."""
     assert DownloadResult(downloaded=False, reason="vendored").text() == "modules: vendored"
+
+
+def test_long_names() -> None:
+    """Where name and place are too wide together, the place, which ends with the name, is enough."""
+    name = "customer-notification-dispatcher-service"
+    path = f"build/gomab/archives/{name}.tar"
+    archives = (Archive(name, path, 900, DIGEST, ("linux/amd64",), ()),)
+    assert ArchiveResult(archives).text().splitlines()[:2] == [
+        f"{path}  900 B",
+        f"  {DIGEST}",
+    ]
+    verdict = Verdict(
+        image=name,
+        platform="linux/amd64",
+        size=6 * MIB,
+        unpacked_size=18 * MIB,
+        unpacked_budget=25 * MIB,
+        compressed_budget=None,
+        baseline=None,
+        problems=(),
+    )
+    layout = f"build/gomab/images/{name}"
+    text = ImagesResult((Index(name, DIGEST, layout, IMAGES[:1]),), (verdict,)).text()
+    assert text.splitlines()[-2:] == [layout, f"  {DIGEST}"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gomab_tasks.units import GIB, KIB, MIB, budget, capacity, columns, mebibytes
+from gomab_tasks.units import GIB, KIB, MIB, budget, capacity, columns, fitted, mebibytes, noted
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,46 @@ def test_columns() -> None:
     """Cells are aligned, numbers on the right, without spaces at the ends of lines."""
     assert columns([["name", "size"], ["api", "5"]], right=[1]) == "name  size\napi      5"
     assert columns([["a", "long cell"], ["bcd", ""]]) == "a    long cell\nbcd"
+
+
+def test_tables_of_long_names() -> None:
+    """Names stand above their rows, once; where cells are still too wide, each has a line."""
+    name, other = "n" * 60, "o" * 30
+    head = ["image", "platform", "unpacked"]
+    assert (
+        fitted([head, ["api", "linux/386", "5 MiB"]], right=[2]).splitlines()[1]
+        == "api    linux/386     5 MiB"
+    )
+    rows = [[name, "linux/amd64", "5 MiB"], [name, "linux/arm64", "15 MiB"], [other, "linux/386", "5 MiB"]]
+    assert fitted([head, *rows], right=[2]).splitlines() == [
+        "image",
+        "  platform     unpacked",
+        name,
+        "  linux/amd64     5 MiB",
+        "  linux/arm64    15 MiB",
+        other,
+        "  linux/386       5 MiB",
+    ]
+    wide = [[name, "p" * 70, "5 MiB"], [other, "p", "15 MiB"]]
+    assert fitted([head, *wide], right=[2]).splitlines() == [
+        name,
+        f"  platform  {'p' * 70}",
+        "  unpacked  5 MiB",
+        other,
+        "  platform  p",
+        "  unpacked  15 MiB",
+    ]
+
+
+def test_notes() -> None:
+    """They stand below their lines, break between words to fit 80 columns, and leave digests whole."""
+    digest = f"sha256:{'0' * 64}"
+    assert noted("api\njob\nend", [digest, f"{digest}\n{'word ' * 15}end", ""]).splitlines() == [
+        "api",
+        f"  {digest}",
+        "job",
+        f"  {digest}",
+        f"  {'word ' * 14}word",
+        "  end",
+        "end",
+    ]

@@ -3,7 +3,7 @@
 from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
 from gomab_tasks.settings.problem import FILE
 from gomab_tasks.settings.quantity import Growth
-from gomab_tasks.settings.reader import has_table, read_settings
+from gomab_tasks.settings.reader import has_table, misnamed_tables, read_settings
 from gomab_tasks.settings.schema import (
     ENGINES,
     SCRATCH,
@@ -35,5 +35,6 @@ __all__ = [
     "Size",
     "Smoke",
     "has_table",
+    "misnamed_tables",
     "read_settings",
 ]

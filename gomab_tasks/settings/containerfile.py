@@ -8,10 +8,10 @@ from gomab_tasks.settings import form
 from gomab_tasks.settings.key import key, optional
 from gomab_tasks.settings.kind import Flag, Items, Text
 
-_PATH = Text("relative path", form.file_path)
+FILE_PATH = Text("relative path", form.file_path)
 _IMAGE = Text("string", form.image)
 _HOST = Text("host", form.registry_host, pattern=form.HOST_PATTERN, example="github.com")
-_ARGUMENT = Text("string", form.argument)
+ARGUMENT = Text("string", form.argument)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Dockerfile:
     """Hold how the Dockerfile is written."""
 
     file: str = key(
-        _PATH,
+        FILE_PATH,
         "Dockerfile",
         "Where `dockerfile --write` puts it; what it leaves out of its context stands in FILE.dockerignore.",
         also=("path", "name", "output"),
@@ -55,27 +55,27 @@ class BuildKit:
     """Hold how the backend `buildkit` reaches and feeds BuildKit."""
 
     builder: str | None = optional(
-        _ARGUMENT,
+        ARGUMENT,
         "the one in use",
         "The name of a buildx builder, or an address for buildctl: `unix:///run/buildkit/buildkitd.sock`.",
         also=("address", "host", "addr"),
     )
     cache_from: tuple[str, ...] = key(
-        Items(_ARGUMENT),
+        Items(ARGUMENT),
         [],
         "Caches to read: `type=registry,ref=ghcr.io/acme/cache`.",
         also=("import-cache",),
     )
     cache_to: tuple[str, ...] = key(
-        Items(_ARGUMENT), [], "Caches to write, as for `--cache-to`.", also=("export-cache",)
+        Items(ARGUMENT), [], "Caches to write, as for `--cache-to`.", also=("export-cache",)
     )
     secrets: tuple[str, ...] = key(
-        Items(_ARGUMENT),
+        Items(ARGUMENT),
         [],
         "Secrets, as for `--secret`: `id=netrc,src=/run/secrets/netrc`. Without any, the secrets "
         "`netrc` and `known_hosts` are the user's own ~/.netrc and ~/.ssh/known_hosts.",
         also=("secret",),
     )
     ssh: tuple[str, ...] = key(
-        Items(_ARGUMENT), [], "SSH agents or keys, as for `--ssh`; without any, `default` where it is needed."
+        Items(ARGUMENT), [], "SSH agents or keys, as for `--ssh`; without any, `default` where it is needed."
     )

@@ -7,6 +7,7 @@ import re
 
 from gomab_tasks import grammar
 from gomab_tasks.platforms import GO_PLATFORM_VARIABLES
+from gomab_tasks.secrets import has_login
 from gomab_tasks.settings.problem import nearest, show
 from gomab_tasks.settings.template import check_template, hide_fields
 
@@ -55,6 +56,15 @@ def file_path(text: str) -> str:
     if path == ".":
         raise ValueError(f"is {show(text)}, a folder; name a file")
     return path
+
+
+def ca_path(text: str) -> str:
+    """Read a path of a file in the project, or an absolute one: authorities of machines lie outside of it."""
+    if re.match(r"(?:[A-Za-z]:)?/", text):
+        return posixpath.normpath(text)
+    if text.startswith("~") or ".." in text.split("/"):
+        raise ValueError(f"is {show(text)}; write a path in the project, or an absolute one")
+    return file_path(text)
 
 
 def out_path(text: str) -> str:
@@ -293,6 +303,11 @@ def check_go_env(name: str, value: object) -> None:
         )
     if name in GO_PLATFORM_VARIABLES:
         raise ValueError(f"is {show(value)}, but the platform sets it; {_platform_advice(name, str(value))}")
+    if has_login(str(value)):
+        raise ValueError(
+            "holds a login, which all who read this table or a Dockerfile would know; keep it in the "
+            "environment, or in a netrc file, with dockerfile.netrc"
+        )
 
 
 def _platform_advice(name: str, value: str) -> str:

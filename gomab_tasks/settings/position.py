@@ -40,7 +40,7 @@ def _search(lines: Sequence[str], pending: set[KeyPath]) -> dict[KeyPath, int]:
     found: dict[KeyPath, int] = {}
     whole = 0
     for number in range(1, len(lines) + 1):
-        document = _parse(lines[:number])
+        document = parse_lines(lines[:number])
         if document is None:
             continue
         held = {path for path in pending if _holds(document, path)}
@@ -55,13 +55,14 @@ def _search(lines: Sequence[str], pending: set[KeyPath]) -> dict[KeyPath, int]:
 def _line_in_statement(lines: Sequence[str], start: int, end: int, path: KeyPath) -> int:
     """Find the line in a statement of several lines at which it holds the path."""
     for number in range(start, end):
-        if any(_holds(_parse([*lines[:number], closer]), path) for closer in _CLOSERS):
+        if any(_holds(parse_lines([*lines[:number], closer]), path) for closer in _CLOSERS):
             return number
     # A cut inside a key's own value may parse with no closer; items and inline keys end with theirs.
     return end if any(isinstance(part, int) for part in path) else start
 
 
-def _parse(lines: Sequence[str]) -> dict[str, Any] | None:
+def parse_lines(lines: Sequence[str]) -> dict[str, Any] | None:
+    """Read a TOML text; none where it is not whole."""
     try:
         return tomli.loads("\n".join(lines))
     except (ValueError, RecursionError):

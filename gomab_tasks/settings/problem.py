@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
+from gomab_tasks.files import spell_bytes
 from gomab_tasks.secrets import redactor
 
 KeyPath = tuple[str | int, ...]
@@ -117,4 +118,5 @@ def _spell(value: object) -> str:
 
 
 def _escape(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in spell_bytes(text))
+    return "".join(escaped)

@@ -17,7 +17,6 @@ from gomab_tasks.settings.schema import Go, Group, Image, Registries, Settings, 
 from gomab_tasks.settings.smoke import Smoke
 from gomab_tasks.settings.tables import GROUP_FIELDS, ROOT
 
-"""How every file begins that gomab wrote from the table and may replace."""
 _Partial = Mapping[str, Any]
 _ROOT_TABLES: Mapping[str, Callable[..., object]] = {
     "registry": Registries,
@@ -39,7 +38,7 @@ def read_settings(root: Path, defaults: Mapping[str, object] | None = None) -> S
     """
     path = root / FILE
     text = _read_text(path)
-    table = _find_table(_parse(text))
+    table = _find_table(_parse(text), text)
     layers = [_read_layer({} if defaults is None else defaults), _read_layer(table)]
     _check_main(layers)
     if any(layer.problems for layer in layers):
@@ -58,6 +57,13 @@ def has_table(root: Path) -> bool:
     except SettingsError:
         return False
     return bool(re.search(r"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*gomab[ \t]*[.\]]", text, re.MULTILINE))
+
+
+def misnamed_tables(root: Path) -> tuple[str, ...]:
+    """Say which tables of a folder's pyproject.toml are nearly, but not, named as `[tool.gomab]`."""
+    from gomab_tasks.settings.misnamed import explain_misnamed  # noqa: PLC0415 - no cost for `nox -l`
+
+    return tuple(explain_misnamed(_read_text(root / FILE)))
 
 
 def merge(under: _Partial, over: _Partial) -> dict[str, Any]:
@@ -116,9 +122,14 @@ def _check_main(layers: Sequence[_Layer]) -> None:
             )
 
 
-def _find_table(document: Mapping[str, object]) -> object:
+def _find_table(document: Mapping[str, object], text: str) -> object:
     tool = document.get("tool", {})
-    return tool.get("gomab", {}) if isinstance(tool, Mapping) else tool
+    if isinstance(tool, Mapping):
+        return tool.get("gomab", {})
+    from gomab_tasks.settings.position import find_lines  # noqa: PLC0415 - costs only those who need it
+
+    line = find_lines(text, [("tool",)], first="tool")[("tool",)]
+    raise SettingsError(f"{FILE}:{line}: tool is {show(tool)}; write a table: [tool.gomab]")
 
 
 def _build_group(partial: _Partial, name: str | None) -> Group:
@@ -149,8 +160,9 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         return tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        reason = error.msg[:1].lower() + error.msg[1:]
-        raise SettingsError(f"{FILE}:{error.lineno}:{error.colno}: this is not TOML: {reason}") from None
+        from gomab_tasks.settings.syntax import explain_syntax  # noqa: PLC0415 - costs only those who need it
+
+        raise SettingsError(explain_syntax(text, error)) from None
     except (ValueError, RecursionError) as error:
         # Numbers of thousands of digits, brackets hundreds deep.
         raise SettingsError(f"{FILE}: cannot be read: {error}") from None

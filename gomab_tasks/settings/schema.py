@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import form, quantity, template
-from gomab_tasks.settings.containerfile import BuildKit, Dockerfile
+from gomab_tasks.settings.containerfile import ARGUMENT, FILE_PATH, BuildKit, Dockerfile
 from gomab_tasks.settings.key import Record, key, optional, required, table
 from gomab_tasks.settings.kind import STRING, Choice, Entries, Flag, FlagOr, Items, Text
 from gomab_tasks.settings.quantity import Growth
@@ -20,7 +20,7 @@ from gomab_tasks.settings.smoke import ENV, Smoke
 
 TEMPLATE = Text("template", template.check_template)
 PROJECT_PATH = Text("relative path", form.project_path)
-FILE_PATH = Text("relative path", form.file_path)
+CA_PATH = Text("path", form.ca_path)
 OUT_PATH = Text("relative path", form.out_path)
 PACKAGE_PATH = Text("folder", form.package_path)
 CONTAINER_PATH = Text("absolute path", form.container_path, pattern="^/", example="/app")
@@ -28,7 +28,6 @@ TARGET_PATH = Text("absolute path", form.target_path, pattern="^/", example="/ap
 VOLUME_PATH = Text("absolute path", form.volume_path, pattern="^/.", example="/data")
 PLATFORM = Text("platform", Platform.parse, pattern=form.PLATFORM_PATTERN, example="linux/arm64")
 BUILD_TAG = Text("string", form.build_tag)
-ARGUMENT = Text("string", form.argument)
 REPOSITORY = Text("template", form.repository, example="ghcr.io/acme/{image}")
 TAG = Text("template", form.tag)
 TAG_PATTERN = Text("pattern", form.tag_pattern, example="v*")
@@ -238,9 +237,9 @@ class Registries:
         also=("insecure", "http"),
     )
     ca_file: str | None = optional(
-        FILE_PATH,
+        CA_PATH,
         "those of the system",
-        "A PEM file of authorities that are trusted too.",
+        "A PEM file of authorities that are trusted too, in the project or by its absolute path.",
         also=("ca", "cacert", "cafile"),
     )
 

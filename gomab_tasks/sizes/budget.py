@@ -12,7 +12,7 @@ from gomab_tasks.errors import NotMeasurableError
 from gomab_tasks.settings import Group, Growth
 from gomab_tasks.sizes.baseline import Baseline
 from gomab_tasks.sizes.measure import Measurement
-from gomab_tasks.units import MIB, budget, columns, mebibytes
+from gomab_tasks.units import MIB, budget, fitted, mebibytes
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class SizesResult(Struct, frozen=True):
     def text(self) -> str:
         """Give a table of at most 80 columns for usual names."""
         rows = self._rows()
-        return columns(rows, right=range(2, len(rows[0])))
+        return fitted(rows, right=range(2, len(rows[0])))
 
     def summary(self) -> str:
         """Give the table and what is over a limit as Markdown, for a page that a CI system shows."""

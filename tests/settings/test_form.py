@@ -61,6 +61,8 @@ def test_right_forms_are_read(check: Callable[[str], str], text: str, value: str
         (form.project_path, "a/../../b", "'..' may lead out of the project"),
         (form.out_path, "./", "the project itself; name a folder of its own: 'build/gomab'"),
         (form.file_path, ".", "a folder; name a file"),
+        (form.ca_path, "~/company.pem", "in the project, or an absolute one"),
+        (form.ca_path, "../company.pem", "in the project, or an absolute one"),
         (form.package_path, "./cmd/...", "name each main package, or leave the key out"),
         (form.container_path, "app/x", "write an absolute path in the image: '/app/x'"),
         (form.container_path, "../x", "write an absolute path in the image: '/app'"),

@@ -250,7 +250,19 @@ def test_defaults_that_are_no_mapping(problems: Problems) -> None:
         ("[tool.gomab]\nout = \n", "pyproject.toml:2:7: this is not TOML: invalid value"),
         (
             "[tool.gomab]\r\nout = 'a'\r\nout = 'b'\r\n",
-            "pyproject.toml:3:10: this is not TOML: cannot overwrite",
+            "pyproject.toml:3:1: this is not TOML: out has a value already; keep one of the two",
+        ),
+        (
+            "[tool.gomab]\nplatforms = []\n# again\n  platforms = [\n  'x',\n]\n",
+            "pyproject.toml:4:3: this is not TOML: platforms has a value already; keep one of the two",
+        ),
+        (
+            "[tool.gomab]\n[tool.gomab.'x y']\n[tool.gomab.'x y']\n",
+            'pyproject.toml:3:18: this is not TOML: the table tool.gomab."x y" is there twice; put its keys ',
+        ),
+        (
+            "[tool]\ngomab = {}\ngomab.out = 'x'\n",
+            "pyproject.toml:3:16: this is not TOML: tool.gomab is written whole above; add to it there",
         ),
         ("[tool.gomab]\nplatforms = [\n'a'", "pyproject.toml:3:4: this is not TOML: unclosed array"),
         (
@@ -293,7 +305,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
             "[[tool.gomab]]\nout = 'x'\n",
             "pyproject.toml:1: tool.gomab is [{out = 'x'}]; write a table: [tool.gomab]",
         ),
-        ("tool = 5\n", "pyproject.toml: tool.gomab is 5; write a table: [tool.gomab]"),
+        ("tool = 5\n", "pyproject.toml:1: tool is 5; write a table: [tool.gomab]"),
     ],
 )
 def test_a_table_that_is_none(problems: Problems, text: str, line: str) -> None:
