@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from gomab_tasks import files, machine
+from gomab_tasks.blame import blame
 from gomab_tasks.errors import CompileError, StorageError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.binary import verify_binary
@@ -78,8 +80,19 @@ def programs_lock(out: Path, build: Build) -> Path:
 def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) -> None:
     project.processes.check()  # or a build that waited for its turn would seem to begin after Ctrl-C
     with project.locked(programs_lock(project.out, planned.build)):
-        _compile(project, site, planned.build)
+        with _blaming(project, planned):
+            _compile(project, site, planned.build)
         then(planned)
+
+
+@contextlib.contextmanager
+def _blaming(project: Project, planned: PlannedBuild) -> Iterator[None]:
+    """Add the setting to what Go says of one that it refuses."""
+    try:
+        yield
+    except BuildFailedError as error:
+        blamed = blame("\n".join(error.lines), project.settings, planned.images)
+        raise BuildFailedError(error.what, (*error.lines, *blamed.splitlines()), error.log) from None
 
 
 def _compile(project: Project, site: Site, build: Build) -> None:

@@ -8,7 +8,11 @@ traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 
 class GomabError(Exception):
@@ -95,6 +99,24 @@ class TerminatedError(StoppedError):
     """Report the end by SIGTERM, which CI systems send."""
 
     exit_code = 143
+
+
+def map_all(function: Callable[[T], V], items: Iterable[T]) -> list[V]:
+    """Call a function for each item, and tell at the end what is wrong with all of them.
+
+    Raises an error of the first one's kind for all `VerificationError`s and
+    `NotMeasurableError`s; any other ends it at once.
+    """
+    results: list[V] = []
+    errors: list[GomabError] = []
+    for item in items:
+        try:
+            results.append(function(item))
+        except (VerificationError, NotMeasurableError) as error:
+            errors.append(error)
+    if errors:
+        raise type(errors[0])("\n".join(dict.fromkeys(map(str, errors))))
+    return results
 
 
 KINDS: tuple[type[GomabError], ...] = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gomab_tasks.errors import SettingsError
+from gomab_tasks.blame import blame
+from gomab_tasks.errors import SettingsError, ToolchainError
 from gomab_tasks.golang.module import (
     MainPackage,
     Mains,
@@ -19,14 +21,17 @@ from gomab_tasks.golang.module import (
     read_module,
 )
 from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain
+from gomab_tasks.golang.vendoring import is_vendored
 from gomab_tasks.parallel import run_both
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Group
-from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collecting, wrong
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collecting, show, wrong
 from gomab_tasks.settings.refusal import refusal
 
-BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GODEBUG")
+BYTE_VARIABLES = ("GOFLAGS", "GOEXPERIMENT", "GOFIPS140")
 """Go's own variables that pass through from the user and change the bytes of a program."""
+NETWORK_VARIABLES = ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB", "GOINSECURE")
+"""Whence modules come, for those who need to say so; none of it reaches a program."""
 
 
 class Facts(Struct, frozen=True):
@@ -36,12 +41,14 @@ class Facts(Struct, frozen=True):
         mains: the main packages of each image of the table, in its order; one
             image for each main package found where the table names none.
         skipped: folders of main packages that were left aside.
+        misnamed: folders of main packages that Go refuses -> why.
     """
 
     toolchain: Toolchain
     module: Module
     mains: Mapping[str, tuple[MainPackage, ...]]
     skipped: tuple[str, ...]
+    misnamed: Mapping[str, str] = {}
 
     @property
     def byte_variables(self) -> dict[str, str]:
@@ -56,7 +63,7 @@ def read_facts(project: Project) -> Facts:
     Raises `SettingsError` for a project without a module or main package and
     `ToolchainError` for a missing or too old Go.
     """
-    module = read_module(project.module, project.root)
+    module = _read_module(project)
     go = find_go(project.environment)
     # Side by side, since every build waits for both.
     toolchain, found = run_both(
@@ -67,14 +74,31 @@ def read_facts(project: Project) -> Facts:
     if isinstance(toolchain, Exception):
         raise toolchain
     check_toolchain(module, toolchain)  # first: what a Go too old says of packages only confuses
+    if isinstance(found, ToolchainError) and (blamed := blame(str(found), project.settings)):
+        raise SettingsError(f"{blamed}\n{found}")
     if isinstance(found, Exception):
         raise found
-    return Facts(toolchain, module, found.mains, found.skipped)
+    env = {**toolchain.env, **project.settings.shared.go.env}
+    module = replace(module, vendored=is_vendored(module.folder, env))
+    return Facts(toolchain, module, found.mains, found.skipped, found.misnamed)
+
+
+def _read_module(project: Project) -> Module:
+    """Name the table's own line where it leads to no module."""
+    settings = project.settings
+    try:
+        return read_module(project.module, project.root)
+    except SettingsError:
+        if settings.module == ".":
+            raise
+    text = f"is {show(settings.module)}, where there is no go.mod or go.work; name the folder that holds it"
+    raise refusal(settings.source, [Problem(("module",), text)])
 
 
 class _Found(Struct, frozen=True):
     mains: Mapping[str, tuple[MainPackage, ...]]
     skipped: tuple[str, ...] = ()
+    misnamed: Mapping[str, str] = {}
 
 
 class _Finder:
@@ -92,13 +116,30 @@ class _Finder:
         if settings.images:
             return _Found(self.of_images(settings.images))
         found = self.of_table(settings.shared)
-        return _Found(dict(_one_image_each(found.found, self)), found.skipped)
+        return _Found(self._one_image_each(found.found), found.skipped, found.misnamed)
 
     def of_table(self, group: Group) -> Mains:
         if not group.image.main:
             return self._lister(group).find()
         key = ("image", "main")
         return Mains(self._of_groups({key: group})[key])
+
+    def _one_image_each(self, mains: Sequence[MainPackage]) -> dict[str, tuple[MainPackage, ...]]:
+        seen: dict[str, MainPackage] = {}
+        for main in mains:
+            name = main.name.lower()
+            if name in seen:
+                raise self._two_of_one_name(name, self.folder(seen[name]), self.folder(main))
+            seen[name] = main
+        return {name: (main,) for name, main in seen.items()}
+
+    def _two_of_one_name(self, name: str, one: str, other: str) -> SettingsError:
+        two = f"two main packages are named '{name}': {one} and {other}"
+        cure = "give each an image of its own: [tool.gomab.images.NAME] with main"
+        settings = self._project.settings
+        if not settings.shared.image.main:
+            return SettingsError(f"{two}; {cure}")
+        return refusal(settings.source, [Problem(("image", "main"), f"names packages, and {two}; {cure}")])
 
     def of_images(self, images: Mapping[str, Group]) -> dict[str, tuple[MainPackage, ...]]:
         """Give each image's main packages: those of its `main`, else the one that bears its name."""
@@ -151,7 +192,7 @@ class _Finder:
         raise wrong(key, text)
 
     def _lister(self, group: Group) -> PackageLister:
-        env = {**group.go.env, **group.platforms[0].go_env(), "CGO_ENABLED": "0"}
+        env = group.platforms[0].build_env(group.go.env)
         return PackageLister(
             self._project.processes,
             self._go,
@@ -176,18 +217,3 @@ def _listed(key: KeyPath, paths: Sequence[str], named: NamedMains) -> tuple[Main
     if problems:
         raise WrongValueError(problems)
     return tuple(seen)
-
-
-def _one_image_each(
-    mains: Sequence[MainPackage], finder: _Finder
-) -> Iterator[tuple[str, tuple[MainPackage, ...]]]:
-    seen: dict[str, MainPackage] = {}
-    for main in mains:
-        name = main.name.lower()
-        if name in seen:
-            raise SettingsError(
-                f"two main packages are named '{name}': {finder.folder(seen[name])} and "
-                f"{finder.folder(main)}; give each an image of its own: [tool.gomab.images.NAME] with main"
-            )
-        seen[name] = main
-        yield name, (main,)

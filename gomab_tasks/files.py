@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -30,6 +31,7 @@ _OUTPUT_FILES = {MARKER: _MARKER_TEXT, ".gitignore": "*\n", "CACHEDIR.TAG": _CAC
 _STALE_SECONDS = 86_400
 _WAIT_SECONDS = 0.05
 _TRIES_BEFORE_WORD = 20
+_LOCKS = "locks"
 OUTPUT_NAMES = frozenset(
     [
         "archives",
@@ -41,7 +43,7 @@ OUTPUT_NAMES = frozenset(
         "images",
         "layers",
         "linked",
-        "locks",
+        _LOCKS,
         "logs",
         "modules.stamp",
         "pushed",
@@ -53,16 +55,29 @@ OUTPUT_NAMES = frozenset(
 )
 """All that tasks write into the output folder; `clean` removes these alone."""
 
-_OTHER_OUT = "; or set another `out`"
+_OTHER_OUT = "set another `out`"
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
     errno.EDQUOT: "the disk quota is used up; free some space and run it again",
     errno.EACCES: "no permission; change its owner or mode",
     errno.EPERM: "no permission; change its owner or mode",
-    errno.EROFS: "the file system is read-only",
+    errno.EROFS: "the file system is read-only; mount it writable",
     errno.EEXIST: "a file is in its place; remove it",
     errno.ENOTDIR: "a part of this path is a file; remove it",
 }
+
+
+# What `os.fsdecode` makes of bytes that are no text (PEP 383).
+_RAW_BYTES = re.compile("[\udc80-\udcff]")
+
+
+def spell_bytes(text: str) -> str:
+    r"""Write the bytes of a file's name that are not UTF-8 as people know them, `\xff`."""
+    return _RAW_BYTES.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", text)
+
+
+class ForeignFilesError(StorageError):
+    """Report an output folder with files of somebody else."""
 
 
 @contextlib.contextmanager
@@ -77,8 +92,10 @@ def storage_errors(path: Path, otherwise: str = "") -> Iterator[None]:
     except OSError as error:
         named = error.filename or path
         where = path if TEMPORARY in str(named) else named
-        cure = _CURES.get(error.errno or 0) or _reason(error)
-        raise StorageError(f"{where}: cannot be written: {cure}{otherwise}") from error
+        cure = _CURES.get(error.errno or 0)
+        join = ", or " if cure else "; "
+        text = join.join(filter(None, [cure or _reason(error), otherwise]))
+        raise StorageError(f"{where}: cannot be written: {text}") from error
 
 
 @contextlib.contextmanager
@@ -165,6 +182,17 @@ def locked(
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Hold a lock for the block, and tell whether it could be had: others may hold it."""
+    descriptor = _try_lock(path, fcntl.LOCK_EX)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
 def _try_lock(path: Path, operation: int) -> int | None:
     """Give the open file of the lock, or nothing while others hold it or it was just removed."""
     with storage_errors(path):
@@ -215,13 +243,19 @@ def prepare_output(out: Path) -> None:
     what such runs left half written goes once it is old.
     """
     check_output(out)
+    mark_output(out)
+    with storage_errors(out, _OTHER_OUT):
+        for folder in (out, *filter(Path.is_dir, out.iterdir())):
+            remove_stale(folder)
+
+
+def mark_output(out: Path) -> None:
+    """Mark an output folder that was checked, so that it stays ours; `clean` may have removed it since."""
     with storage_errors(out, _OTHER_OUT):
         out.mkdir(parents=True, exist_ok=True)
         for name, text in _OUTPUT_FILES.items():
             if not (out / name).is_file():
                 write(out / name, text)
-        for folder in (out, *filter(Path.is_dir, out.iterdir())):
-            remove_stale(folder)
 
 
 def is_output(folder: Path) -> bool:
@@ -236,7 +270,7 @@ def check_output(out: Path) -> None:
         if not there.is_dir():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
         if there == out and not all(map(_is_ours, out.iterdir())) and not is_output(out):
-            raise StorageError(f"{out}: holds files that gomab did not write; set another `out` or empty it")
+            raise ForeignFilesError(f"{out}: holds files that gomab did not write; {_OTHER_OUT}")
 
 
 def _is_ours(path: Path) -> bool:
@@ -259,20 +293,24 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
         return 0, ()
     if not is_output(out):
         raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
-    _require_idle(out)
-    size = 0
-    with storage_errors(out):
+    with _idle(out), storage_errors(out):
         paths = [path for path in out.iterdir() if path.name not in _OUTPUT_FILES]
         ours = [path for path in paths if path.name in OUTPUT_NAMES or path.name.startswith(TEMPORARY)]
         foreign = tuple(sorted(path.name for path in paths if path not in ours))
-        # The marker goes last: an interrupted removal can be repeated. It stays with what is foreign.
-        marks = [] if foreign else [out / name for name in reversed(_OUTPUT_FILES)]
-        for path in [*ours, *marks]:
-            size += sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if not inner.is_dir())
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+        size = sum(map(_size, ours if foreign else out.iterdir()))
+        # Who waits for a lock begins once that is gone, and must lose nothing.
+        for path in sorted(ours, key=lambda path: path.name == _LOCKS):
+            if foreign or path.name != _LOCKS:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         if not foreign:
-            out.rmdir()
+            # At once, with the marker: until then an interrupted removal can be repeated.
+            with temporary_folder(out.parent) as folder:
+                out.rename(folder / out.name)
     return size, foreign
+
+
+def _size(path: Path) -> int:
+    return sum(inner.lstat().st_size for inner in (path, *path.rglob("*")) if not inner.is_dir())
 
 
 def remove_empty(folder: Path, root: Path) -> None:
@@ -283,9 +321,11 @@ def remove_empty(folder: Path, root: Path) -> None:
             folder = folder.parent
 
 
-def _require_idle(out: Path) -> None:
-    for path in out.rglob("*.lock"):
-        descriptor = _try_lock(path, fcntl.LOCK_EX)
-        if descriptor is None:
-            raise StorageError(f"{out}: another run is at work there; nothing was removed")
-        os.close(descriptor)
+@contextlib.contextmanager
+def _idle(out: Path) -> Iterator[None]:
+    """Hold all locks for the block, so that no other run works below `out`."""
+    with contextlib.ExitStack() as held:
+        for path in (out / _LOCKS).glob("*.lock"):
+            if not held.enter_context(locked_if_free(path)):
+                raise StorageError(f"{out}: another run is at work there; nothing was removed")
+        yield

@@ -13,7 +13,7 @@ from gomab_tasks.oci.descriptor import INDEX
 from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.output.built import layout_errors, records_of, verify_record
+from gomab_tasks.output.built import layout_errors, records_of, verify_records
 from gomab_tasks.output.inputs import inputs_of_table
 from gomab_tasks.output.record import (
     BASE,
@@ -24,7 +24,10 @@ from gomab_tasks.output.record import (
     layers_folder,
     layout_folder,
     layout_folders,
+    record_bytes,
     record_folder,
+    record_path,
+    write_record,
 )
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
@@ -42,6 +45,11 @@ class Joined(Struct, frozen=True):
     digest: str
     layout: Path
     records: tuple[ImageRecord, ...]
+
+    @property
+    def revision(self) -> str | None:
+        """The commit that its platforms were built from, as far as that is known."""
+        return next((record.revision for record in self.records if record.revision), None)
 
 
 class Wanted(Struct, frozen=True):
@@ -75,17 +83,15 @@ def join(project: Project, wanted: Wanted) -> Joined:
         step(project.emit, "join", image) as running,
         project.locked(image_lock(out, image)),
     ):
-        if wanted.made:
-            _remove_others(out, wanted)
+        is_alone = not wanted.made or _put_back(project, wanted)
         records = _choose(project, wanted)
         checked = [layer.layer for record in wanted.made for layer in record.layers]
-        for record in records:
-            verify_record(project, record, checked)
+        verify_records(project, records, checked)
         index = layout.put_blob(INDEX, _index(records, wanted.annotations))
         layout.write_index(index)
         # The index lists every record there is: others were removed or refused above.
         with layout_errors(project, layout):
-            if layout.remove_unreferenced():
+            if is_alone and layout.remove_unreferenced():
                 _forget_layers(out)
         running.result = index.digest
     return Joined(image, index.digest, layout.folder, tuple(records))
@@ -104,11 +110,36 @@ def _index(records: Sequence[ImageRecord], annotations: Mapping[str, str]) -> by
     return index_bytes([record.descriptor for record in records], {**base, **annotations})
 
 
+def _put_back(project: Project, wanted: Wanted) -> bool:
+    """Let the records be those that this run made; tell whether no other run had replaced any.
+
+    The other run's join is still to come, and needs its blobs.
+
+    Raises `VerificationError` for what another run's join has removed.
+    """
+    layout = Layout(layout_folder(project.out, wanted.image))
+    if lost := [record for record in wanted.made if not layout.blob_path(record.manifest).is_file()]:
+        raise VerificationError(
+            f"{wanted.image} {', '.join(record.platform for record in lost)}: another run on "
+            f"{project.settings.out} removed what this one made; run it again: {project.type('images')}"
+        )
+    _remove_others(project.out, wanted)
+    is_alone = True
+    for record in wanted.made:
+        path = record_path(project.out, record.image, Platform.parse(record.platform))
+        with files.read_errors(path):
+            there = path.read_bytes() if path.exists() else b""
+        if there != record_bytes(record):
+            is_alone = is_alone and not there
+            write_record(project.out, record)
+    return is_alone
+
+
 def _remove_others(out: Path, wanted: Wanted) -> None:
-    names = {f"{platform.slug}.json" for platform in wanted.platforms}
+    names = {record_path(out, wanted.image, platform) for platform in wanted.platforms}
     with files.storage_errors(out):
         for path in record_folder(out, wanted.image).glob("*.json"):
-            if path.name not in names:
+            if path not in names:
                 path.unlink()
 
 
@@ -226,8 +257,15 @@ def _other_sources(project: Project, image: str, found: Sequence[Found]) -> Iter
 
 
 def _warn_of_changes(project: Project, image: str, found: Sequence[Found]) -> None:
-    """Warn where a commit does not tell of which sources several platforms are."""
+    """Warn of an old commit, and of one that does not tell of which sources several platforms are."""
     revisions = [record.revision for _, record in found if record.revision]
+    now = project.templates.commit()
+    if revisions and now and now != revisions[0]:
+        built, current = short_revision(revisions[0]), short_revision(now)
+        project.warn(
+            f"{image}: was built from {built}, but git is at {current} now, which is what annotations and "
+            f"names take from it; to push it, build it again: {project.type('images')}"
+        )
     dirty = next((revision for revision in revisions if revision.endswith("-dirty")), None)
     if dirty and len(found) > 1:
         project.warn(

@@ -7,7 +7,7 @@ import hashlib
 from msgspec import Struct
 
 from gomab_tasks import files
-from gomab_tasks.facts import Facts
+from gomab_tasks.facts import NETWORK_VARIABLES, Facts
 from gomab_tasks.golang.download import download
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.progress.events import step
@@ -15,9 +15,6 @@ from gomab_tasks.project import Project
 from gomab_tasks.settings import Settings
 from gomab_tasks.settings.problem import Problem, show
 from gomab_tasks.settings.refusal import refusal
-
-NETWORK_VARIABLES = ("GOPROXY", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOSUMDB", "GOINSECURE")
-"""Whence modules come, for those who need to say so; none of it reaches a program."""
 
 
 class DownloadResult(Struct, frozen=True):

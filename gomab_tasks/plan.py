@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
@@ -15,11 +15,13 @@ from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.platforms import Platform
 from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Go, Group, Settings
-from gomab_tasks.settings.problem import Problem, WrongValueError, nearest
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, nearest
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
 
 T = TypeVar("T")
+Values = Literal["variables", "labels", "annotations"]
+"""Values of the table that take templates and go into what is made."""
 Wanted = Mapping[str, Sequence[Platform]]
 """The platforms of each image."""
 PROGRAM_FOLDER = "/app"
@@ -49,11 +51,16 @@ class PlannedBuild(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """Hold the whole job: images, and the `go build` for each platform that they need."""
+    """Hold the whole job: images, and the `go build` for each platform that they need.
+
+    Attributes:
+        revision: the commit as it was at the start, as a record has it; none where no image is made.
+    """
 
     images: tuple[ImagePlan, ...]
     builds: tuple[PlannedBuild, ...]
     added: tuple[Platform, ...]
+    revision: str | None = None
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -71,14 +78,24 @@ class Plan(Struct, frozen=True):
 
 
 def make_plan(
-    settings: Settings, facts: Facts, selection: Selection, out: Path, templates: Templates
+    settings: Settings,
+    facts: Facts,
+    selection: Selection,
+    out: Path,
+    templates: Templates,
+    needed: Sequence[Values] = (),
 ) -> Plan:
     """Turn settings and facts into a plan.
 
-    Raises `SettingsError` for two images that would be published under one name.
+    Args:
+        needed: the values that what is made needs, besides those of `go.variables`.
+
+    Raises `SettingsError` for two images that would be published under one name,
+    and with every template of a needed value that has none.
     Which platforms will do depends on what is made: `require_linkable`, `require_linux`.
     """
     images = plan_images(settings, facts, selection)
+    require_values({image.name: image.group for image in images}, templates, ("variables", *needed))
     flags = {image.name: flags_of(image, templates) for image in images}
     return Plan(images, tuple(_plan_builds(images, flags, out / "bin")), selection.added)
 
@@ -129,6 +146,35 @@ def read_each(images: Iterable[ImagePlan], source: Path, read: Callable[[ImagePl
     if problems:
         raise SettingsError(dict.fromkeys(problems))
     return found
+
+
+def require_values(groups: Mapping[str, Group], templates: Templates, needed: Iterable[Values]) -> None:
+    """Raise `SettingsError` with all templates of all images that have no value.
+
+    Args:
+        groups: the settings of each image, by its name.
+    """
+    names = tuple(needed)
+    problems: list[str] = []
+    for image, group in groups.items():
+        for where, text in _values(group, names):
+            try:
+                templates.fill(text, where, image)
+            except SettingsError as error:
+                problems += error.problems
+    if problems:
+        raise SettingsError(dict.fromkeys(problems))
+
+
+def _values(group: Group, needed: Iterable[Values]) -> Iterator[tuple[KeyPath, str]]:
+    tables: dict[Values, tuple[str, Mapping[str, str]]] = {
+        "variables": ("go", group.go.variables),
+        "labels": ("image", group.image.labels),
+        "annotations": ("image", group.image.annotations),
+    }
+    for name in needed:
+        table, values = tables[name]
+        yield from (((table, name, key), text) for key, text in values.items())
 
 
 def require_linkable(wanted: Wanted, added: Sequence[Platform], source: Path) -> None:

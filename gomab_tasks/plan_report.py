@@ -12,15 +12,14 @@ from msgspec.structs import replace
 
 from gomab_tasks.builds import Capacity
 from gomab_tasks.contents import rootfs
-from gomab_tasks.contents.sources import file_entries
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, arguments
 from gomab_tasks.grammar import split_reference
-from gomab_tasks.oci.tar import Entry, complete
+from gomab_tasks.oci.tar import Entry
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.project import Project
-from gomab_tasks.settings import SCRATCH
-from gomab_tasks.units import budget, columns
+from gomab_tasks.settings import SCRATCH, Image
+from gomab_tasks.units import budget, columns, fitted
 
 _OF_BASE = "of the base"
 
@@ -124,7 +123,8 @@ def _image(project: Project, image: ImagePlan) -> PlannedImage:
     settings = image.group.image
     on_scratch = settings.base == SCRATCH
     programs = [f"{PROGRAM_FOLDER}/{main.name}" for main in image.mains]
-    files = {f"/{entry.path}": _file(project, entry) for entry in _entries(image, project.root)}
+    files = {f"/{entry.path}": _file(project, entry) for entry in rootfs.known_entries(image, project.root)}
+    files |= {} if on_scratch else _folders_on_base(settings)
     files |= {path: PlannedFile(path, "file", "0755", "0:0", "go build") for path in programs}
     return PlannedImage(
         image=image.name,
@@ -145,12 +145,12 @@ def _of_images(image: ImagePlan) -> tuple[str, ...]:
     return tuple(str(platform) for platform in image.platforms if platform.os == "linux")
 
 
-def _entries(image: ImagePlan, root: Path) -> list[Entry]:
-    """List what lies below the programs; over a base only what the table names."""
-    settings = image.group.image
-    if settings.base != SCRATCH:
-        return file_entries(settings.files, root)
-    return [entry for layer in rootfs.shared_layers(image, root).values() for entry in complete(layer)]
+def _folders_on_base(settings: Image) -> dict[str, PlannedFile]:
+    """List the folders that are made over a base, whose own may stand in their places."""
+    made = "made by gomab, unless the base has it"
+    workdir = {settings.workdir: "0:0"} if settings.workdir else {}
+    owners = workdir | dict.fromkeys(settings.volumes, settings.user or _OF_BASE)
+    return {path: PlannedFile(path, "directory", "0755", owner, made) for path, owner in owners.items()}
 
 
 def _file(project: Project, entry: Entry) -> PlannedFile:
@@ -167,7 +167,10 @@ def _compile(project: Project, facts: Facts, build: Build, capacity: Capacity) -
         platform=str(build.platform),
         programs=tuple(main.name for main in build.mains),
         command=("go", *arguments(shown, facts.toolchain, capacity.share.compilers)),
-        environment={**build.flags.env, **build.platform.go_env(), "CGO_ENABLED": "0"},
+        environment={  # here, since quotes for the shell may change a secret's looks
+            name: project.processes.redact(value)
+            for name, value in build.platform.build_env(build.flags.env).items()
+        },
     )
 
 
@@ -194,7 +197,7 @@ def _images(plan: PlanResult) -> str:
         ]
         for image in plan.images
     ]
-    return columns([head, *rows])
+    return fitted([head, *rows])
 
 
 def _files(plan: PlanResult) -> str:

@@ -57,6 +57,19 @@ _VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "arm": ("GOARM", _ARM),
     "arm64": ("GOARM64", _ARM64),
 }
+# What Go takes where nobody says anything (internal/buildcfg), for levels that OCI has no variants for.
+# An empty value would let that of `go env -w` through; a comma is no feature at all.
+_DEFAULT_LEVELS: Mapping[str, Mapping[str, str]] = {
+    "386": {"GO386": "sse2"},
+    "mips": {"GOMIPS": "hardfloat"},
+    "mips64": {"GOMIPS64": "hardfloat"},
+    "mips64le": {"GOMIPS64": "hardfloat"},
+    "mipsle": {"GOMIPS": "hardfloat"},
+    "ppc64": {"GOPPC64": "power8"},
+    "ppc64le": {"GOPPC64": "power8"},
+    "riscv64": {"GORISCV64": "rva20u64"},
+    "wasm": {"GOWASM": ","},
+}
 GO_PLATFORM_VARIABLES = frozenset({"GOOS", "GOARCH"} | {name for name, _ in _VARIANTS.values()})
 
 _ARCHITECTURE_ALIASES = {
@@ -124,6 +137,14 @@ class Platform(Struct, frozen=True, order=True):
             variables[name] = levels[self.variant] if self.variant else next(iter(levels.values()))
         return variables
 
+    def build_env(self, own: Mapping[str, str]) -> dict[str, str]:
+        """Give all that is set for `go build`, always explicit: the platform, no cgo, and the user's own.
+
+        Args:
+            own: `go.env`, which chooses among levels that are no OCI variants.
+        """
+        return {**_DEFAULT_LEVELS.get(self.architecture, {}), **own, **self.go_env(), "CGO_ENABLED": "0"}
+
     @property
     def needs_cgo(self) -> bool:
         """Tell whether Go can only link this platform through a C linker.
@@ -145,27 +166,33 @@ def select(text: str) -> Platform:
         raise PlatformError(message) from None
 
 
+def says_variant(text: str) -> bool:
+    """Tell whether the name of a platform has a variant written out: `arm/v7`, `armhf`."""
+    last = text.strip().lower().rpartition("/")[2]
+    return _ARCHITECTURE_ALIASES.get(last, last) not in _ARCHITECTURES
+
+
 def best_match(wanted: Platform, offered: Iterable[Platform]) -> Platform | None:
     """Find what serves a platform: itself, else the highest level below it, as containerd does."""
-    fitting = [
-        platform
-        for platform in offered
-        if platform == wanted
-        or (
-            (platform.os, platform.architecture) == (wanted.os, wanted.architecture)
-            and 0 < _level(platform) < _level(wanted)
-        )
-    ]
+    fitting = [platform for platform in offered if platform == wanted or _is_below(platform, wanted)]
     return max(fitting, key=_level, default=None)
 
 
-def _level(platform: Platform) -> float:
-    """Give the number of a variant: 9.1 of `v9.1`; 0 where there are none."""
-    if platform.architecture not in _VARIANTS:
-        return 0
-    levels = _VARIANTS[platform.architecture][1]
-    variant = platform.variant or next(iter(levels))
-    return float(variant[1:]) if variant in levels else 0
+def _is_below(offered: Platform, wanted: Platform) -> bool:
+    if (offered.os, offered.architecture) != (wanted.os, wanted.architecture):
+        return False
+    level, limit = _level(offered), _level(wanted)
+    if wanted.architecture == "arm64" and (level[0], limit[0]) == (8, 9):
+        return level[1] <= limit[1] + 5  # ARMv9.x has what ARMv8.(x+5) has
+    return (0, 0) < level < limit
+
+
+def _level(platform: Platform) -> tuple[int, int]:
+    """Give the numbers of a variant: 9 and 1 of `v9.1`; zeros where there are none."""
+    levels = _VARIANTS[platform.architecture][1] if platform.architecture in _VARIANTS else {}
+    variant = platform.variant or next(iter(levels), "")
+    major, _, minor = variant.removeprefix("v").partition(".") if variant in levels else ("0", "", "")
+    return int(major), int(minor or "0")
 
 
 def duplicates(platforms: Iterable[Platform]) -> tuple[Platform, ...]:

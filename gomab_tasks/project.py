@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
 from gomab_tasks import files
+from gomab_tasks.errors import StorageError
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
-from gomab_tasks.settings import FILE, Settings, has_table, read_settings
-from gomab_tasks.settings.problem import Problem
+from gomab_tasks.settings import FILE, Settings, has_table, misnamed_tables, read_settings
+from gomab_tasks.settings.problem import Problem, show
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.templates import Templates
 
@@ -40,6 +41,7 @@ class Project(Struct, frozen=True):
         command: how the user starts tasks, `{}` for the task: `nox -s {}`.
         templates: fills values of the table; git is asked once for the whole run.
         ask: asks the user yes or no.
+        left_out: the tasks that the user's task file does not offer.
     """
 
     root: Path
@@ -49,6 +51,7 @@ class Project(Struct, frozen=True):
     command: str
     templates: Templates
     ask: Ask = ask_nobody
+    left_out: Collection[str] = ()
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -67,16 +70,29 @@ class Project(Struct, frozen=True):
 
     def prepare_output(self) -> Path:
         """Make the output folder and give it."""
+        self.check_output()
         files.prepare_output(self.out)
         return self.out
 
-    def locked(self, path: Path, *, shared: bool = False) -> AbstractContextManager[None]:
+    def check_output(self) -> None:
+        """Raise what stops `prepare_output`; for files of somebody else with the line of the table."""
+        try:
+            files.check_output(self.out)
+        except files.ForeignFilesError:
+            text = f"is {show(self.settings.out)}, which holds files that gomab did not write; set another"
+            named = refusal(self.settings.source, [Problem(("out",), text)])
+            raise StorageError(str(named)) from None
+
+    @contextlib.contextmanager
+    def locked(self, path: Path, *, shared: bool = False) -> Iterator[None]:
         """Hold a lock as `files.locked` does; the user is told of a wait, and may interrupt it."""
 
         def on_wait() -> None:
             self.say(f"waiting for another run, which holds {self.shown(path)}")
 
-        return files.locked(path, self.processes.check, shared=shared, on_wait=on_wait)
+        with files.locked(path, self.processes.check, shared=shared, on_wait=on_wait):
+            files.mark_output(self.out)
+            yield
 
     def shown(self, path: Path) -> str:
         """Spell a path for people: relative to the root where it lies inside."""
@@ -134,9 +150,11 @@ def open_project(
     root = Path(root).resolve()
     variables = os.environ if environment is None else environment
     processes = processes or Processes(variables, redactor(variables))
+    read = read_settings(root, settings)
+    processes.hide(*(group.go.env for group in (read.shared, *read.images.values())))
     project = Project(
         root=root,
-        settings=read_settings(root, settings),
+        settings=read,
         emit=emit,
         processes=processes,
         command=command,
@@ -144,6 +162,8 @@ def open_project(
     )
     _require_inside(project, "out", project.out)
     _require_inside(project, "module", project.module)
+    for line in misnamed_tables(root):
+        project.warn(line)
     return project
 
 

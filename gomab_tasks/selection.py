@@ -55,8 +55,7 @@ def select(arch: Iterable[str], settings: Settings) -> Selection:
 
 def _choose(word: str, table: Sequence[Platform]) -> Sequence[Platform]:
     named = platforms.select(word)
-    says_variant = word.strip().lower().rpartition("/")[2] != named.architecture
-    if named in table or says_variant:
+    if named in table or platforms.says_variant(word):
         return (named,)
     alike = [p for p in table if (p.os, p.architecture) == (named.os, named.architecture)]
     return alike or (named,)

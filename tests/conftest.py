@@ -118,6 +118,16 @@ def checkout(git: Git, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def nobody() -> Iterator[None]:
+    """Give up root's right to read and write everywhere."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
 def processes() -> Processes:
     """Start programs with the variables of the test."""
     return Processes(os.environ, redactor(os.environ))

@@ -166,6 +166,51 @@ def test_two_programs_of_one_name(module: ModuleFactory) -> None:
     assert len(facts(root, {"images": images}).mains) == 2
 
 
+def test_two_programs_that_main_names(module: ModuleFactory) -> None:
+    """The line of `image.main` is told, for there one of the two can be taken out."""
+    root = module("same-name")
+    main = "['services/a/cmd/server', 'services/b/cmd/server']"
+    (root / "pyproject.toml").write_text(f"[tool.gomab.image]\nmain = {main}\n")
+    with pytest.raises(SettingsError, match=r"^pyproject\.toml:2: image\.main names packages, and two main "):
+        facts(root)
+
+
+def test_a_module_that_is_not_there(module: ModuleFactory) -> None:
+    """The key of the table is told, with its line and value."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("[tool.gomab]\nmodule = 'nix'\n")
+    with pytest.raises(
+        SettingsError, match=r"^pyproject\.toml:2: module is 'nix', where there is no go\.mod or"
+    ):
+        facts(root)
+
+
+def test_a_folder_that_is_no_import_path(module: ModuleFactory) -> None:
+    """It is left out with a warning that says why; where nothing else is there, the error does."""
+    root = module("two-mains")
+    (root / "cmd/api").rename(root / "cmd/wörk")
+    events: list[Event] = []
+    planned = plan(open_project(root, emit=events.append))
+    assert [image.image for image in planned.images] == ["worker"]
+    reason = "Go takes no such name for a package: invalid char 'ö'"
+    warned = [event.text for event in events if event.kind == "warned"]
+    assert warned == [f"cmd/wörk: is left out, since {reason}; rename the folder"]
+    shutil.rmtree(root / "cmd/worker")
+    with pytest.raises(SettingsError, match=rf"no main package in example\.com/pair \(cmd/wörk: {reason}\)"):
+        facts(root)
+
+
+def test_a_vendor_folder_that_go_mod_has_left_behind(module: ModuleFactory) -> None:
+    """The project's own files are wrong, not the toolchain; the command that mends them is told."""
+    root = module("vendored")
+    text = (root / "go.mod").read_text()
+    (root / "go.mod").write_text(text.replace("v1.2.3", "v1.2.4"))
+    with pytest.raises(
+        SettingsError, match=r"^vendor/ is not what go\.mod .*; run `go mod vendor` and commit"
+    ):
+        facts(root)
+
+
 def test_names_of_images_are_lower_case(module: ModuleFactory) -> None:
     """As repositories must be; two that differ in case alone are an error."""
     root = module("two-mains")
@@ -193,17 +238,20 @@ def test_tags_of_an_image_decide_what_it_finds(module: ModuleFactory) -> None:
 def test_variables_that_change_bytes_are_noted(module: ModuleFactory) -> None:
     """Those of the environment pass through and are known; what has its default is not said."""
     root = module("hello")
-    found = facts(root, GOFLAGS="-mod=mod", GOEXPERIMENT="", GOFIPS140="off")
+    found = facts(root, GOFLAGS="-mod=mod", GOEXPERIMENT="", GOFIPS140="off", GODEBUG="http2client=0")
     assert found.byte_variables == {"GOFLAGS": "-mod=mod"}
 
 
 def test_flags_that_are_lost_are_warned_about(module: ModuleFactory) -> None:
     """GOFLAGS passes through, all but what the table's own flags replace."""
     events: list[Event] = []
-    environment = {**os.environ, "GOFLAGS": "-ldflags=-X=main.v=1 -mod=mod"}
+    environment = {**os.environ, "GOFLAGS": "-ldflags=-X=main.v=1 -mod=mod -buildvcs -p=4 -trimpath=0"}
     plan(open_project(module("hello"), environment=environment, emit=events.append))
     assert [event.text for event in events if event.kind == "warned"] == [
-        "GOFLAGS has -ldflags, which gomab's own replaces; write it as go.ldflags in the table"
+        "GOFLAGS has -ldflags, which gomab's own replaces; write it as go.ldflags in the table",
+        "GOFLAGS has -buildvcs, which gomab's own replaces; set go.vcs-stamp in the table",
+        "GOFLAGS has -p, which gomab's own replaces; give --jobs",
+        "GOFLAGS has -trimpath, which gomab's own replaces; take it out",
     ]
 
 
@@ -232,3 +280,14 @@ def test_a_workspace_above_the_module(module: ModuleFactory) -> None:
     found = facts(root, {"module": "app"})
     assert folders(root, found) == {"app": ["app"]}
     assert found.toolchain.env["GOWORK"] == str(root / "go.work")
+
+
+def test_what_the_table_says_decides_whether_vendor_counts(module: ModuleFactory) -> None:
+    """Over the environment; a vendor/ that Go passes over saves no download."""
+    root = module("vendored")
+    assert facts(root).module.vendored
+    assert not facts(root, GOFLAGS="-mod=mod").module.vendored
+    assert facts(root, {"go": {"env": {"GOFLAGS": ""}}}, GOFLAGS="-mod=mod").module.vendored
+    (root.parent / "go.work").write_text("go 1.22\n\nuse ./vendored\n")
+    assert facts(root, GOWORK="off").module.vendored
+    assert not facts(root, GOPROXY="off", GOFLAGS="-mod=readonly").module.vendored

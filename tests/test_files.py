@@ -108,16 +108,6 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
-@pytest.fixture
-def nobody() -> Iterator[None]:
-    """Give up root's right to write everywhere."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    yield
-    os.seteuid(before)
-
-
 def test_no_permission(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """A folder that cannot be written is a StorageError with the cure."""
     tmp_path.chmod(0o500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ from gomab_tasks.output.record import (
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
-from gomab_tasks.tasks.images import images
+from gomab_tasks.tasks.images import image, images
+from gomab_tasks.tasks.sizes import size
 from tests.layers import write_layer
 
 AMD64 = Platform("linux", "amd64")
@@ -285,6 +287,45 @@ def test_a_run_replaces_what_others_left(project: Project, leave: Leave) -> None
     left = [record.platform for _, record in read_records(project.out, "api")]
     assert left == ["linux/amd64", "linux/arm64"]
     assert not Layout(result.layout).blob_path(old.manifest).exists()
+
+
+def test_two_runs_at_once(project: Project, leave: Leave) -> None:
+    """Each joins what it made itself, whatever the other one wrote last, and leaves the other's blobs."""
+    first = [leave(AMD64, shared="first"), leave(ARM64, shared="first")]
+    second = [leave(AMD64, shared="second")]
+    index = joined(project, AMD64, ARM64, made=first)
+    assert index.records == tuple(first)
+    assert [record for _, record in read_records(project.out, "api")] == first
+    second.append(leave(ARM64, shared="second"))
+    assert joined(project, AMD64, ARM64, made=second).records == tuple(second)
+
+
+def test_what_another_run_removed(project: Project, leave: Leave) -> None:
+    """A run whose platforms another run's join took away says so, instead of listing what is not there."""
+    first = [leave(AMD64, shared="first")]
+    joined(project, AMD64, made=[leave(AMD64, shared="second")])
+    with pytest.raises(VerificationError) as caught:
+        joined(project, AMD64, made=first)
+    assert str(caught.value) == (
+        "api linux/amd64: another run on build/gomab removed what this one made; run it again: nox -s images"
+    )
+
+
+def test_all_that_is_wrong_is_told_at_once(module: Callable[[str], Path]) -> None:
+    """Of every image and platform, by a join and by `size`."""
+    project = open_project(module("two-mains"), settings={"images": {"api": {}, "worker": {}}})
+    image(project)
+    wrong = list(record_folder(project.out, "worker").iterdir())
+    for path in wrong:
+        path.write_text("{")
+    for _, record in read_records(project.out, "api"):
+        wrong.append(Layout(layout_folder(project.out, "api")).blob_path(record.config))
+        wrong[-1].write_text("{")
+    for task in (partial(images, join=True), size):
+        with pytest.raises(VerificationError) as caught:
+            task(project)
+        lines = str(caught.value).splitlines()
+        assert sorted(line.partition(":")[0] for line in lines) == sorted(map(project.shown, wrong))
 
 
 def test_images_without_the_platform_are_left_alone(project: Project, leave: Leave) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.module import MainPackage, Module
 from gomab_tasks.golang.toolchain import Toolchain
-from gomab_tasks.plan import Plan, make_plan, require_linkable, require_linux
+from gomab_tasks.plan import Plan, Values, make_plan, require_linkable, require_linux
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Processes
 from gomab_tasks.selection import select
@@ -37,12 +37,13 @@ def planned(tmp_path: Path) -> Planned:
         mains: Mapping[str, tuple[MainPackage, ...]],
         *arch: str,
         env: Mapping[str, str] | None = None,
+        needed: Sequence[Values] = (),
     ) -> Plan:
         settings = read_settings(tmp_path, table)
         module = Module(Path("/project"), "example.com", "1.25", (Path("/project"),), vendored=False, sums=())
         facts = Facts(Toolchain(Path("go"), "1.27.0", {}), module, mains, ())
         templates = Templates(Processes(env or {}, str), tmp_path)
-        return make_plan(settings, facts, select(arch, settings), OUT, templates)
+        return make_plan(settings, facts, select(arch, settings), OUT, templates, needed)
 
     return of
 
@@ -210,3 +211,25 @@ def test_two_images_of_one_name(
         return
     with pytest.raises(SettingsError, match=rf"image\.repository puts 'api' and 'worker' at {clash}; "):
         planned({"image": image}, mains)
+
+
+def test_values_are_needed_by_what_is_made(planned: Planned) -> None:
+    """Programs need no labels; images do, and all templates without a value are told at once."""
+    table = {
+        "go": {"variables": {"main.a": "{env.A}"}},
+        "images": {
+            "api": {"labels": {"b": "{env.B}-{env.C}"}},
+            "worker": {"labels": {"c": "{env.B}"}, "annotations": {"d": "{env.D}"}},
+        },
+    }
+    mains = {"api": (API,), "worker": (WORKER,)}
+    assert planned(table, mains, env={"A": "1"}).images
+    with pytest.raises(SettingsError) as caught:
+        planned(table, mains, needed=["labels", "annotations"])
+    assert [problem.partition(", which")[0] for problem in caught.value.problems] == [
+        'pyproject.toml: go.variables."main.a" takes {env.A}',
+        "pyproject.toml: image.labels.b takes {env.B}",
+        "pyproject.toml: image.labels.b takes {env.C}",
+        "pyproject.toml: image.labels.c takes {env.B}",
+        "pyproject.toml: image.annotations.d takes {env.D}",
+    ]

@@ -61,6 +61,19 @@ def test_files_are_those_of_the_image(root: Path) -> None:
     assert made["/tmp"] == ("1777", "0:0")
 
 
+def test_folders_on_a_base(module: ModuleFactory) -> None:
+    """Volumes belong to the user; only a fetch shows which of them the base has."""
+    image_table = {"base": "debian", "volumes": ["/data", "/srv"], "workdir": "/srv"}
+    root = module("hello")
+    (told,) = planned(root, {"image": image_table}).images
+    made = "made by gomab, unless the base has it"
+    folders = [(file.path, file.owner, file.source) for file in told.files if file.kind == "directory"]
+    assert folders == [("/data", "of the base", made), ("/srv", "of the base", made)]
+    (told,) = planned(root, {"image": {**image_table, "user": "7:8", "volumes": ["/data"]}}).images
+    owners = {file.path: file.owner for file in told.files}
+    assert owners == {"/app/hello": "0:0", "/data": "7:8", "/srv": "0:0"}
+
+
 def test_sources_are_told(root: Path) -> None:
     """Files of the project by their path there, wheels by name."""
     files = {file.path: (file.kind, file.source) for file in planned(root).images[0].files}

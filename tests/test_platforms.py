@@ -138,6 +138,27 @@ def test_go_env(name: str, variables: dict[str, str]) -> None:
     assert platform.go_env().keys() <= GO_PLATFORM_VARIABLES
 
 
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        ("linux/386", {"GO386": "sse2"}),
+        ("linux/mipsle", {"GOMIPS": "hardfloat"}),
+        ("linux/mips64", {"GOMIPS64": "hardfloat"}),
+        ("linux/ppc64le", {"GOPPC64": "power8"}),
+        ("linux/riscv64", {"GORISCV64": "rva20u64"}),
+        ("wasip1/wasm", {"GOWASM": ","}),
+    ],
+)
+def test_levels_without_variants(name: str, default: dict[str, str]) -> None:
+    """Go's default is set outright, unless the table has another; the table decides nothing else."""
+    platform = Platform.parse(name)
+    fixed = {**platform.go_env(), "CGO_ENABLED": "0"}
+    assert platform.build_env({}) == {**fixed, **default}
+    (variable,) = default
+    own = {variable: "other", "GOOS": "plan9", "CGO_ENABLED": "1", "GOFIPS140": "v1"}
+    assert platform.build_env(own) == {**fixed, variable: "other", "GOFIPS140": "v1"}
+
+
 def test_slug_and_order() -> None:
     """A slug names a folder; platforms sort by their parts."""
     assert Platform.parse("linux/arm/v7").slug == "linux_arm_v7"
@@ -177,6 +198,10 @@ def test_go_knows_the_same(go: Path) -> None:
         ("linux/arm/v7", ["linux/arm/v5", "linux/arm/v6"], "linux/arm/v6"),
         ("linux/arm/v6", ["linux/arm"], None),
         ("linux/arm64/v9.2", ["linux/arm64", "linux/arm64/v9"], "linux/arm64/v9"),
+        ("linux/arm64/v9", ["linux/arm64/v8.5", "linux/arm64/v8.9"], "linux/arm64/v8.5"),
+        ("linux/arm64/v9.1", ["linux/arm64/v8.7"], None),
+        ("linux/arm64/v9.4", ["linux/arm64/v8.9", "linux/arm64/v8.2"], "linux/arm64/v8.9"),
+        ("linux/arm64/v8.9", ["linux/arm64/v9"], None),
         ("linux/riscv64", ["linux/riscv64"], "linux/riscv64"),
         ("linux/riscv64", ["linux/s390x", "freebsd/riscv64"], None),
     ],

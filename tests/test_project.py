@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +50,40 @@ def test_a_wait_for_another_run_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert said == ["waiting for another run, which holds build/gomab/locks/image-api.lock"]
 
 
+def test_a_run_that_clean_lets_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins in a folder that is gomab's again, and loses nothing of what it then writes."""
+    project = open_project(tmp_path)
+    out, lock = project.prepare_output(), project.out / "locks" / "image-api.lock"
+    program = out / "bin" / "program"
+    files.write(program, "old")
+    lock.parent.mkdir()
+    lock.touch()
+    has_prepared = threading.Event()
+
+    def run() -> None:
+        project.prepare_output()
+        has_prepared.set()
+        with project.locked(lock):
+            files.write(program, "new")
+
+    other = threading.Thread(target=run)
+    rmtree = shutil.rmtree
+
+    def remove(path: Path, **options: Any) -> None:
+        if not other.ident:
+            other.start()
+            has_prepared.wait()
+        assert not program.exists() or program.read_text() == "old"
+        rmtree(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    files.remove_output(out)
+    other.join()
+    assert program.read_text() == "new"
+    assert files.is_output(out)
+    project.prepare_output()
+
+
 TABLE = "[project]\nname = 'x'\n\n[tool.gomab.image]\nuser = '1'\n"
 
 
@@ -68,3 +105,16 @@ def test_the_script_looks_upward(tmp_path: Path, files: Mapping[str, str], found
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert find_root(tmp_path / "a/b/c") == tmp_path / found
+
+
+def test_a_table_that_nobody_reads(tmp_path: Path) -> None:
+    """The project opens with defaults, and a warning says so."""
+    (tmp_path / "pyproject.toml").write_text("[tool.gomap]\nout = 'x'\n")
+    events: list[Event] = []
+    project = open_project(tmp_path, emit=events.append)
+    assert project.settings.out == "build/gomab"
+    (event,) = events
+    assert (event.kind, event.text) == (
+        "warned",
+        "pyproject.toml:1: [tool.gomap] means nothing; did you mean [tool.gomab]?",
+    )

@@ -31,6 +31,7 @@ DOMAINS = ["golang", "oci", "settings"]
 REGISTRY = ["registry"]
 JOINS = [
     "bases",
+    "blame",
     "builds",
     "contents",
     "destinations",
@@ -61,7 +62,7 @@ TASKS = ["results", "tasks"]
 FRONT_DOORS = ["__main__", "frontdoor", "invoke", "nox"]
 LEVELS = (GROUND, DOMAINS, REGISTRY, JOINS, FEATURES, TASKS, FRONT_DOORS)
 FRONT_ONLY = {"nox": {"nox.py"}, "invoke": {"invoke.py"}, "rich": {"progress/screen.py"}}
-HTTP_CLIENT = {"urllib3": {"registry/failure.py", "registry/transport.py"}}
+HTTP_CLIENT = {"urllib3": {"registry/failure.py", "registry/pool.py", "registry/transport.py"}}
 STARTS_PROCESSES = {"process.py"}
 
 

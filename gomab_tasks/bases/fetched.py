@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.bases.base import Base
+from gomab_tasks.bases.kept import last_digests, note_digest
 from gomab_tasks.bases.layers import Unpacked, read_unpacked, write_unpacked
 from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
@@ -23,8 +24,7 @@ from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tree import read_layers
-from gomab_tasks.output.notes import read_note, write_note
-from gomab_tasks.output.record import BaseRecord, bases_folder
+from gomab_tasks.output.record import BaseRecord, bases_folder, blob_lock
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform, best_match
@@ -132,7 +132,6 @@ class _Store:
         self._registries = registries
         self._meter = meter
         self._layout = Layout(bases_folder(project.out))
-        self._digests = self._layout.folder / "digests.json"
 
     def resolve(self, text: str) -> _Found:
         """Find which manifests a reference of the table means."""
@@ -173,19 +172,15 @@ class _Store:
         except RegistryError as error:
             if reference.digest or not isinstance(error.__cause__, TransientError):
                 raise
-            digest = self._last_digests().get(str(reference), "sha256:…")
+            digest = last_digests(self._project.out).get(str(reference), "sha256:…")
             raise RegistryError(
                 f"{error}; a base that is pinned needs no network once it was fetched, until "
                 f'`{self._project.type("clean")}`: base = "{reference}@{digest}"'
             ) from None
         self._layout.put_blob(stored.media_type, stored.content)
         if not reference.digest:
-            write_note(self._digests, self._last_digests() | {str(reference): stored.digest})
+            note_digest(self._project.out, str(reference), stored.digest)
         return stored.content
-
-    def _last_digests(self) -> dict[str, str]:
-        """Give what references without a digest meant last; nothing hangs on it but advice."""
-        return read_note(self._digests, dict[str, str]) or {}
 
     def _kept(self, digest: str) -> bytes | None:
         path = self._layout.blob_path(digest)
@@ -228,7 +223,8 @@ class _Store:
     def _fetch_blob(self, repository: Repository, blob: Descriptor, meter: Meter | None = None) -> None:
         client = self._registries.client(repository)
         note = partial(meter.note, blob.digest) if meter else lambda _size: None
-        fetch_blob(client, repository, blob, self._layout.folder / "blobs", note)
+        with self._project.locked(blob_lock(self._project.out, blob.digest)):
+            fetch_blob(client, repository, blob, self._layout.folder / "blobs", note)
 
     def _unpacked(self, where: str, digest: str, manifest: Manifest, config: Config) -> Unpacked:
         """Know what is in the layers, which have the right digests, of a manifest."""

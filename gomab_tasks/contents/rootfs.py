@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gomab_tasks import files
 from gomab_tasks.contents.sources import file_entries, folder_entries, unique
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.golang.buildid import read_build_id
@@ -81,6 +82,17 @@ def shared_layers(image: ImagePlan, root: Path) -> dict[str, list[Entry]]:
     _check_programs(image, above)
     layers = {"root files": below, "files": above}
     return {holds: entries for holds, entries in layers.items() if entries}
+
+
+def known_entries(image: ImagePlan, root: Path) -> list[Entry]:
+    """List what lies below the programs; over a base, which only a fetch shows, what the table names.
+
+    Raises as `shared_layers` does.
+    """
+    settings = image.group.image
+    if settings.base != SCRATCH:
+        return file_entries(settings.files, root)
+    return [entry for layer in shared_layers(image, root).values() for entry in complete(layer)]
 
 
 def layers_on(image: ImagePlan, root: Path, tree: Tree, owner: User) -> dict[str, list[Entry]]:
@@ -313,7 +325,9 @@ def _own_certificates(text: str, root: Path) -> Path:
     key = ("image", "ca-certificates")
     if not path.is_file() or not path.is_relative_to(root):
         raise wrong(key, f"is '{text}', which is no file in the project; name a PEM file there")
-    if b"-----BEGIN CERTIFICATE-----" not in path.read_bytes():
+    with files.read_errors(path):
+        content = path.read_bytes()
+    if b"-----BEGIN CERTIFICATE-----" not in content:
         raise wrong(
             key, f"is '{text}', which holds no certificate in PEM form; openssl x509 converts other forms"
         )

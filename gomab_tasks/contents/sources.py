@@ -27,12 +27,12 @@ def file_entries(items: Sequence[FileEntry], root: Path) -> list[Entry]:
     Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
 
     Raises `WrongValueError` for all sources that do not exist, lie or lead out
-    of the project, or dangle.
+    of the project, or dangle; `StorageError` for what cannot be read.
     """
     entries: list[Entry] = []
     with collecting() as part:
         for number, item in enumerate(items):
-            with part():
+            with part(), files.read_errors(root / item.source):
                 entries += _entries_of(item, ("image", "files", number), root)
     return unique(entries)
 
@@ -42,7 +42,8 @@ def folder_entries(folder: Path, to: str, key: KeyPath, root: Path) -> Iterator[
 
     Raises as `file_entries` does.
     """
-    return _walk(folder, to, _Origin(key, root, folder))
+    with files.read_errors(folder):
+        yield from _walk(folder, to, _Origin(key, root, folder))
 
 
 def unique(entries: Iterable[Entry]) -> list[Entry]:

@@ -16,9 +16,9 @@ from msgspec import Struct, field
 
 from gomab_tasks import files
 from gomab_tasks.errors import CompileError, SettingsError, StorageError
-from gomab_tasks.golang.failure import explain_download, is_download_failure
+from gomab_tasks.golang.failure import explain_download, is_download_failure, without_flags
 from gomab_tasks.golang.module import MainPackage, Module
-from gomab_tasks.golang.toolchain import Toolchain
+from gomab_tasks.golang.toolchain import Toolchain, flags_of
 from gomab_tasks.platforms import Platform
 from gomab_tasks.process import Completed, Processes
 
@@ -127,11 +127,12 @@ def drops_dwarf(flags: Flags, toolchain: Toolchain) -> bool:
     return _strips_dwarf(flags.ldflags) and not replaceable
 
 
-def replaced_flags(flags: Flags, toolchain: Toolchain) -> list[str]:
+def replaced_flags(build: Build, toolchain: Toolchain) -> list[str]:
     """Name the flags of GOFLAGS that have no effect: of two, Go takes the command line's alone."""
-    own = {"-ldflags": True, "-tags": bool(flags.tags), "-gcflags": bool(flags.gcflags)}
-    given = re.findall(r"(?:^|\s)['\"]?-?(-\w+)", _goflags(flags, toolchain))
-    return [name for name in dict.fromkeys(given) if own.get(name)]
+    words = (word.partition("=") for word in arguments(build, toolchain, 0) if word.startswith("-"))
+    own = {name: value if equals else "true" for name, equals, value in words}
+    given = _goflags(build.flags, toolchain)
+    return [name for name, value in given.items() if own.get(name, value) != value]
 
 
 def link_flags(flags: Flags) -> str:
@@ -150,7 +151,7 @@ def environment(build: Build, share: Share, temporary: Path, inherited: Mapping[
     The compilers' garbage collector is off where memory allows, and seldom
     runs elsewhere, unless the user tuned it.
     """
-    variables = {**build.flags.env, **build.platform.go_env(), "CGO_ENABLED": "0", "GOTMPDIR": str(temporary)}
+    variables = {**build.platform.build_env(build.flags.env), "GOTMPDIR": str(temporary)}
     if not {"GOGC", "GOMEMLIMIT"} & {*inherited, *build.flags.env}:
         enough = share.memory >= _MEMORY_WITHOUT_GC
         limit = min(share.memory, _MEMORY_WITHOUT_GC) // _MIB
@@ -191,8 +192,8 @@ def go_build(site: Site, build: Build, log: Path, on_line: Callable[[str], None]
     return completed
 
 
-def _goflags(flags: Flags, toolchain: Toolchain) -> str:
-    return flags.env.get("GOFLAGS", toolchain.env.get("GOFLAGS", ""))
+def _goflags(flags: Flags, toolchain: Toolchain) -> dict[str, str]:
+    return flags_of({**toolchain.env, **flags.env})
 
 
 def _by_pattern(gcflags: Sequence[str]) -> list[str]:
@@ -242,7 +243,7 @@ def _failure(completed: Completed, log: Path, module: Module) -> BuildFailedErro
     what = f"go build failed after {completed.seconds:.1f} s"
     if is_download_failure(completed.stderr):
         what, *lines = explain_download(completed.stderr).splitlines()
-    return BuildFailedError(what, tuple(_first(lines, 20)), log)
+    return BuildFailedError(what, tuple(_first(without_flags(lines), 20)), log)
 
 
 def _first(lines: Sequence[str], number: int) -> list[str]:

@@ -1,13 +1,42 @@
-"""Say what is wrong when Go cannot get a module."""
+"""Say what is wrong when Go cannot get a module or list packages."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+
+from gomab_tasks.errors import CompileError, SettingsError, ToolchainError
+from gomab_tasks.process import Completed
 
 _SIGNS = re.compile(
     r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
-    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote"
+    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote|\(replaced by "
 )
+
+
+_BROKEN_FILE = re.compile(r"errors parsing .*go\.(?:mod|work):\s*((?s:.+))")
+_LOST_MEMBER = re.compile(r"cannot load module .* listed in go\.work file: .*")
+
+
+def require_answer(listed: Completed, folder: str, shown: Callable[[str], str]) -> None:
+    """Raise what `go list` minds; what is wrong in the project's own files is no fault of the toolchain.
+
+    Args:
+        folder: where it ran, for people.
+        shown: lets the path that begins a line begin at the project.
+    """
+    words = listed.stderr.strip()
+    if listed.code and is_vendor_failure(words):
+        raise SettingsError(explain_vendor(words))
+    if listed.code and is_download_failure(words):
+        raise CompileError(explain_download(words))
+    if broken := _BROKEN_FILE.search(words):
+        lines = (shown(line.strip()) for line in broken[1].splitlines())
+        raise SettingsError(f"{line}; mend that line, as Go reads it" for line in lines)
+    if lost := _LOST_MEMBER.search(words):
+        raise SettingsError(shown(f"go.work: {lost[0]}; mend its use line"))
+    if listed.code:
+        raise ToolchainError(f"go list failed in {folder}: {words}")
 
 
 def is_download_failure(output: str) -> bool:
@@ -15,10 +44,30 @@ def is_download_failure(output: str) -> bool:
     return bool(_SIGNS.search(output))
 
 
+def is_vendor_failure(output: str) -> bool:
+    """Tell whether Go's words are about vendor/, from where nothing is downloaded."""
+    return bool(re.search(r"inconsistent vendoring|lookup disabled by -mod=vendor", output))
+
+
+def explain_vendor(output: str) -> str:
+    """Say what vendor/ is not, and what mends it, before Go's own words."""
+    sync = re.search(r"\bgo (?:mod|work) vendor$", output, re.MULTILINE)
+    command = sync[0] if sync else "go mod vendor"
+    return f"vendor/ is not what go.mod and the code ask for; run `{command}` and commit it\n{output}"
+
+
+def without_flags(lines: Sequence[str]) -> Sequence[str]:
+    """Take off what the linker and the compiler print below `usage:`, the list of all their flags."""
+    ends = (number for number, line in enumerate(lines, 1) if line.lstrip().startswith("usage: "))
+    return lines[: next(ends, None)]
+
+
 def explain_download(output: str) -> str:
     """Say which module could not be had, and why, from Go's own words."""
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith("go: downloading")]
     text = "\n".join(lines).strip()
+    if is_vendor_failure(text):
+        return explain_vendor(text)
     module = re.search(r"([\w.\-~/]+\.[\w.\-~/]+@v[\w.+\-]+)", text)
     name = f" of {module[1]}" if module else ""
     return f"module download{name} failed: {_cure(text)}\n{text}"
@@ -33,6 +82,10 @@ _CURES = (
             "its content is not what go.sum records; nothing was used. "
             "Compare with its author, then `go mod tidy`"
         ),
+    ),
+    (
+        r"\(replaced by (?:\.\.?/|/).*no such file or directory",
+        "a `replace` of go.mod or go.work leads to a folder that is not there; mend that line, or the folder",
     ),
     (r"missing go\.sum entry", "go.sum lacks it; run `go mod tidy` and commit go.sum"),
     (

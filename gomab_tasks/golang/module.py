@@ -14,10 +14,11 @@ from typing import Any
 from msgspec import Struct
 
 from gomab_tasks import files
-from gomab_tasks.errors import CompileError, GomabError, SettingsError, ToolchainError
-from gomab_tasks.golang.failure import explain_download, is_download_failure
+from gomab_tasks.errors import GomabError, SettingsError
+from gomab_tasks.golang.failure import require_answer
 from gomab_tasks.golang.toolchain import Toolchain, require_version
-from gomab_tasks.process import Completed, Processes
+from gomab_tasks.golang.vendoring import is_vendored
+from gomab_tasks.process import Processes
 
 SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 """Folders whose main packages are helpers, not services, unless the table names them."""
@@ -67,23 +68,29 @@ class MainPackage(Struct, frozen=True, order=True):
 
 
 class Mains(Struct, frozen=True):
-    """Hold the main packages found, and the folders of those left aside."""
+    """Hold the main packages found, and the folders of those left aside.
+
+    Attributes:
+        misnamed: folder -> why Go takes its name for no package's.
+    """
 
     found: tuple[MainPackage, ...]
     skipped: tuple[str, ...] = ()
+    misnamed: Mapping[str, str] = {}
 
 
-def read_module(folder: Path, root: Path | None = None) -> Module:
+def read_module(folder: Path, root: Path | None = None, env: Mapping[str, str] | None = None) -> Module:
     """Read go.mod, or go.work where there is no go.mod.
 
     Args:
         root: where messages' paths begin; the folder itself if not given.
+        env: as in `is_vendored`.
 
     Raises `SettingsError` when there is neither.
     """
     for name in ("go.mod", "go.work"):
         if (folder / name).is_file():
-            return _read(folder, folder / name, root or folder)
+            return _read(folder, folder / name, root or folder, env or {})
     raise SettingsError(
         f"no go.mod or go.work in {folder}; set `module` in [tool.gomab] to the folder that holds it"
     )
@@ -141,7 +148,7 @@ class PackageLister(Struct, frozen=True):
         skipped = tuple(self._below(main.folder) for main in mains if main not in found)
         if not found:
             raise self._without_mains(packages, skipped)
-        return Mains(found, skipped)
+        return Mains(found, skipped, self._misnamed(packages))
 
     def named(self, paths: Sequence[str]) -> NamedMains:
         """Find exactly these main packages, given by folder (`cmd/api`) or import path."""
@@ -182,22 +189,8 @@ class PackageLister(Struct, frozen=True):
         with files.temporary_folder(Path(tempfile.gettempdir())) as temporary:
             env = {**dict(self.env), "GOTMPDIR": str(temporary)}
             completed = self.processes.run([*argv, *patterns], cwd=self.module.folder, env=env)
-        self._require_answer(completed)
+        require_answer(completed, self.module.folder.name, self.module.shown)
         return list(_json_documents(completed.stdout))
-
-    def _require_answer(self, completed: Completed) -> None:
-        """What is wrong in the project's own files is no fault of the toolchain."""
-        words = completed.stderr.strip()
-        if completed.code and is_download_failure(words):
-            raise CompileError(explain_download(words))
-        if broken := _BROKEN_FILE.search(words):
-            lines = broken[1].splitlines()
-            shown = (self.module.shown(line.strip()) for line in lines)
-            raise SettingsError(f"{line}; mend that line, as Go reads it" for line in shown)
-        if lost := _LOST_MEMBER.search(words):
-            raise SettingsError(self.module.shown(f"go.work: {lost[0]}; mend its use line"))
-        if completed.code:
-            raise ToolchainError(f"go list failed in {self.module.folder.name}: {words}")
 
     def _candidates(self) -> Iterator[tuple[Path, Path]]:
         for member in self.module.members:
@@ -223,12 +216,21 @@ class PackageLister(Struct, frozen=True):
             if package.get("Name") == "main" and package.get("Dir") and not _is_excluded(package):
                 yield _main(package)
 
+    def _misnamed(self, packages: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        found = {}
+        for package in packages:
+            if reason := _MALFORMED.search((package.get("Error") or {}).get("Err", "")):
+                for pattern in package.get("Match", ()):
+                    found[self._below(self.module.folder / _local(pattern))] = f"{_MISNAMED}: {reason[1]}"
+        return found
+
     def _without_mains(self, likely: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> SettingsError:
         hints = [
             f"{self._below(Path(_local(package['Dir'])))}: {_EXCLUDED}"
             for package in likely
             if _is_excluded(package)
         ]
+        hints += [f"{folder}: {reason}" for folder, reason in self._misnamed(likely).items()]
         if skipped:
             hints.append(f"skipped: {', '.join(skipped)}")
         where = " ".join([self.module.path or "the workspace", *(f"({hint})" for hint in hints)])
@@ -275,7 +277,7 @@ def _is_likely(folder: Path, member: Path) -> bool:
     return folder in (member, member / "cmd" / folder.name)
 
 
-def _read(folder: Path, path: Path, root: Path) -> Module:
+def _read(folder: Path, path: Path, root: Path, env: Mapping[str, str]) -> Module:
     text = _text(path)
     members = (folder,) if path.name == "go.mod" else tuple((folder / use).resolve() for use in _uses(text))
     sums = [path, path.with_suffix(".sum") if path.name == "go.mod" else folder / "go.work.sum"]
@@ -286,7 +288,7 @@ def _read(folder: Path, path: Path, root: Path) -> Module:
         path=_directive(text, "module"),
         go_version=_directive(text, "go"),
         members=members,
-        vendored=(folder / "vendor" / "modules.txt").is_file(),
+        vendored=is_vendored(folder, env),
         sums=tuple(sum_ for sum_ in sums if sum_.is_file()),
         prefix="" if folder == root else os.path.relpath(folder, root),
     )
@@ -315,8 +317,8 @@ def _uses(text: str) -> list[str]:
 
 _FIELDS = "ImportPath,Name,Dir,Error,Match,Standard"
 _LOCATION = re.compile(r"([^\s:][^:]*\.(?:go|s)(?=:\d)|[^\s:]*\bgo\.(?:mod|work)(?=:))")
-_BROKEN_FILE = re.compile(r"errors parsing .*go\.(?:mod|work):\s*((?s:.+))")
-_LOST_MEMBER = re.compile(r"cannot load module .* listed in go\.work file: .*")
+_MALFORMED = re.compile(r'malformed import path ".*": (.*)')
+_MISNAMED = "Go takes no such name for a package"
 _EXCLUDED = "all its Go files need cgo, other build tags or another platform"
 
 

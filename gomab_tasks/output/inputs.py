@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from gomab_tasks.contents.rootfs import wheel_versions
-from gomab_tasks.facts import Facts
+from gomab_tasks.facts import NETWORK_VARIABLES, Facts
 from gomab_tasks.golang.compile import Flags
 from gomab_tasks.plan import ImagePlan, Plan, go_flags
+from gomab_tasks.secrets import is_secret_name
 from gomab_tasks.settings import Group, Image
 
 # What is published under, compared with or made of an image decides none of its bytes.
@@ -29,8 +31,14 @@ def inputs_of_table(group: Group) -> dict[str, str]:
 
 
 def _settings(flags: Flags, image: Image) -> dict[str, str]:
+    """Leave out what is only between Go and the network: records are attached to what is pushed."""
+    env = {
+        name: value
+        for name, value in flags.env.items()
+        if name not in NETWORK_VARIABLES and not is_secret_name(name)
+    }
     settings: dict[str, dict[str, object]] = {
-        "go": msgspec.to_builtins(flags),
+        "go": msgspec.to_builtins(replace(flags, env=env)),
         "image": msgspec.to_builtins(image),
     }
     for key in _WITHOUT_BYTES:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gomab_tasks import files
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import VerificationError, map_all
 from gomab_tasks.grammar import DIGEST
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
@@ -164,6 +164,16 @@ def image_lock(out: Path, image: str) -> Path:
     return out / "locks" / f"image-{image}.lock"
 
 
+def bases_lock(out: Path) -> Path:
+    """Give the lock of what was fetched of bases: shared to take from it, exclusive to remove."""
+    return out / "locks" / "bases.lock"
+
+
+def blob_lock(out: Path, digest: str) -> Path:
+    """Give the lock to hold while a blob is fetched; all that begin alike share one, so locks stay few."""
+    return out / "locks" / f"blob-{digest.partition(':')[2][:2]}.lock"
+
+
 Found = tuple[Path, ImageRecord]
 """A record and the file it was read from."""
 
@@ -173,9 +183,14 @@ def record_folder(out: Path, image: str) -> Path:
     return out / "records" / image
 
 
+def record_path(out: Path, image: str, platform: Platform) -> Path:
+    """Give the file of a platform's record."""
+    return record_folder(out, image) / f"{platform.slug}.json"
+
+
 def write_record(out: Path, record: ImageRecord) -> None:
     """Leave a record for a later join."""
-    path = record_folder(out, record.image) / f"{Platform.parse(record.platform).slug}.json"
+    path = record_path(out, record.image, Platform.parse(record.platform))
     files.write(path, record_bytes(record))
 
 
@@ -187,9 +202,10 @@ def record_bytes(record: ImageRecord) -> bytes:
 def read_records(out: Path, image: str) -> list[Found]:
     """Read all records of an image, in the order of their file names.
 
-    Raises `VerificationError` for a damaged one, naming its file.
+    Raises `VerificationError` for damaged ones, a line with the file for each.
     """
-    return [(path, _read(path, out)) for path in sorted(record_folder(out, image).glob("*.json"))]
+    paths = sorted(record_folder(out, image).glob("*.json"))
+    return map_all(lambda path: (path, _read(path, out)), paths)
 
 
 def recorded_images(out: Path) -> tuple[str, ...]:
@@ -239,7 +255,8 @@ def parse_record(content: bytes, where: str) -> ImageRecord:
         record = msgspec.json.decode(content, type=ImageRecord)
         Platform.parse(record.platform)
         _check_name(record.image)
-    except ValueError as error:  # msgspec's errors and PlatformError are ValueErrors
+    # The errors of msgspec and Platform are ValueErrors, but for what is nested too deeply.
+    except (ValueError, RecursionError) as error:
         raise VerificationError(
             f"{where}: is damaged ({error}); remove it and build that platform again"
         ) from None

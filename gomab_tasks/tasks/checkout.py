@@ -49,14 +49,16 @@ def _engine(project: "Project") -> "Iterator[Finding]":
 
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
     """Show everything that would happen, without compiling."""
+    from gomab_tasks.contents.executable import warn_not_executable
     from gomab_tasks.contents.ignored import warn_ignored
     from gomab_tasks.plan import require_linkable
     from gomab_tasks.plan_report import report_plan
     from gomab_tasks.tasks.planning import plan_project
 
-    facts, planned = plan_project(project, arch)
+    facts, planned = plan_project(project, arch, ["labels", "annotations"])
     require_linkable(planned.wanted, planned.added, project.settings.source)
     warn_ignored(project, planned)
+    warn_not_executable(project, planned)
     return report_plan(project, facts, planned)
 
 

@@ -58,9 +58,9 @@ def image(project: "Project", *, arch: Arch = (), jobs: Jobs = 0) -> "ImageResul
     """
     from gomab_tasks.results import ImageResult, PlatformImage
     from gomab_tasks.tasks.job import make_images
-    from gomab_tasks.tasks.planning import plan_project
+    from gomab_tasks.tasks.planning import plan_beside
 
-    facts, plan = plan_project(project, arch)
+    facts, plan = plan_beside(project, arch, ["labels"])
     return ImageResult(tuple(map(PlatformImage.of, make_images(project, facts, plan, jobs))))
 
 
@@ -96,8 +96,7 @@ def images(
         forget(project, select(arch, project.settings))
         load_backend(project)
 
-    # Git is asked now, since the commit is that of the start.
-    facts, plan = plan_beside(project, arch, [begin, project.templates.commit])
+    facts, plan = plan_beside(project, arch, ["labels", "annotations"], begin)
     from gomab_tasks.tasks.job import make_and_join
 
     return _conclude(project, make_and_join(project, facts, plan, jobs))

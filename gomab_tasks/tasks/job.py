@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from gomab_tasks.backends import Backend, backend
+from gomab_tasks.bases.kept import remove_needless
+from gomab_tasks.contents.executable import warn_not_executable
 from gomab_tasks.contents.ignored import warn_ignored
-from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError
+from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError, map_all
 from gomab_tasks.facts import Facts
 from gomab_tasks.join import Joined, Wanted, join, require_parts
 from gomab_tasks.output.built import image_names, read_whole, recorded
 from gomab_tasks.output.checked import Checked, note
 from gomab_tasks.output.record import ImageRecord
-from gomab_tasks.plan import Plan, require_linux
+from gomab_tasks.plan import Plan, require_linux, require_values
 from gomab_tasks.project import Project
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
-from gomab_tasks.selection import select
+from gomab_tasks.selection import Selection, select
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline
 from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement
@@ -30,6 +33,7 @@ def make_images(project: Project, facts: Facts, plan: Plan, jobs: int) -> tuple[
     """Download, compile and assemble; leave a record for each image and platform."""
     require_linux(plan.wanted, plan.added, project.settings.source)
     warn_ignored(project, plan)
+    warn_not_executable(project, plan)
     project.prepare_output()
     return tuple(load_backend(project).make(project, facts, plan, jobs))
 
@@ -42,7 +46,7 @@ def make_and_join(project: Project, facts: Facts, plan: Plan, jobs: int) -> list
         for image in plan.images
         if image.platforms
     ]
-    return [join(project, one) for one in wanted]
+    return _join_all(project, wanted)
 
 
 def join_images(project: Project, arch: Sequence[str]) -> list[Joined]:
@@ -52,13 +56,21 @@ def join_images(project: Project, arch: Sequence[str]) -> list[Joined]:
     what does not fit.
     """
     selection = select(arch, project.settings)
+    groups = {name: project.settings.group(name) for name in image_names(project)}
+    require_values(groups, project.templates, ["annotations"])
     wanted = [
         Wanted(name, platforms, _annotations(project, name))
-        for name in image_names(project)
-        if (platforms := selection.of(project.settings.group(name).platforms))
+        for name, group in groups.items()
+        if (platforms := selection.of(group.platforms))
     ]
     require_parts(project, wanted)
-    return [join(project, one) for one in wanted]
+    return _join_all(project, wanted)
+
+
+def _join_all(project: Project, wanted: Sequence[Wanted]) -> list[Joined]:
+    joined = map_all(partial(join, project), wanted)
+    remove_needless(project)
+    return joined
 
 
 def measure_joined(project: Project, joined: Sequence[Joined]) -> SizesResult:
@@ -71,7 +83,8 @@ def let_pass(project: Project, joined: Sequence[Joined], sizes: SizesResult) -> 
     result = ImagesResult(tuple(_index(project, one) for one in joined), sizes.sizes)
     require_budget(project, sizes, result)
     for one in joined:
-        note(project, one.image, Checked(one.digest, project.templates.commit()))
+        # Platforms from a registry know no commit; they are joined where they were built from.
+        note(project, one.image, Checked(one.digest, one.revision or project.templates.commit()))
     return result
 
 
@@ -89,8 +102,7 @@ def find_records(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
 
     Raises `NotMeasurableError` for an image or platform without a record.
     """
-    selection = select(arch, project.settings)
-    return [record for name in image_names(project) for record in recorded(project, name, selection)]
+    return _of_all(project, arch, recorded)
 
 
 def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
@@ -134,8 +146,15 @@ def _update(project: Project) -> str:
 
 
 def _read_all(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
+    return _of_all(project, arch, read_whole)
+
+
+def _of_all(
+    project: Project, arch: Sequence[str], read: Callable[[Project, str, Selection], list[ImageRecord]]
+) -> list[ImageRecord]:
     selection = select(arch, project.settings)
-    return [record for name in image_names(project) for record in read_whole(project, name, selection)]
+    found = map_all(lambda name: read(project, name, selection), image_names(project))
+    return [record for records in found for record in records]
 
 
 def _index(project: Project, joined: Joined) -> Index:

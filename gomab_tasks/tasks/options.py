@@ -60,7 +60,7 @@ class TaskOption(Struct, frozen=True):
 
 Arch = Annotated[
     tuple[str, ...],
-    Option("only these platforms: arm64, arm/v7, linux/riscv64, or all; repeat it or use commas", "ARCH"),
+    Option("only these platforms: arm64, arm/v7, linux/riscv64, or all; repeat it or use commas", "PLATFORM"),
 ]
 Jobs = Annotated[int, Option("how many cores to use; 0 is all that this process may use", "N")]
 

@@ -22,7 +22,7 @@ from gomab_tasks.contents.rootfs import (
     wheel_versions,
 )
 from gomab_tasks.contents.sources import file_entries
-from gomab_tasks.errors import SettingsError, VerificationError
+from gomab_tasks.errors import SettingsError, StorageError, VerificationError
 from gomab_tasks.golang.compile import Build, Flags
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.tar import Entry, complete
@@ -210,6 +210,20 @@ def test_what_is_no_pem_is_refused(name: str, words: str, root: Path) -> None:
     (root / "outside.pem").symlink_to(root.parent / "outside.pem")
     with pytest.raises(SettingsError, match=f"image.ca-certificates is '{name}', {words}"):
         root_entries(Image(ca_certificates=name), root)
+
+
+@pytest.mark.usefixtures("locked_root", "nobody")
+def test_certificates_that_cannot_be_read_are_named(locked_root: Path) -> None:
+    """Their file is there."""
+    with pytest.raises(StorageError, match=r"/ca\.pem: cannot be read: permission denied$"):
+        root_entries(Image(ca_certificates="ca.pem"), locked_root)
+
+
+@pytest.mark.usefixtures("locked_root", "nobody")
+def test_zones_that_cannot_be_read_are_named(locked_root: Path) -> None:
+    """As files are."""
+    with pytest.raises(StorageError, match=r"/data/deep\b.*: cannot be read: permission denied$"):
+        root_entries(Image(ca_certificates=False, timezones="data"), locked_root)
 
 
 def test_zones_are_those_of_the_wheel(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gomab_tasks.contents.sources import file_entries
-from gomab_tasks.errors import SettingsError
+from gomab_tasks.errors import SettingsError, StorageError
 from gomab_tasks.files import prepare_output
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
@@ -161,4 +161,18 @@ def test_sockets_are_refused(root: Path) -> None:
         finally:
             os.chdir(here)
     with pytest.raises(SettingsError, match=r"takes 'data/s', which is no file, folder or link"):
+        files(root, "data", "/d")
+
+
+@pytest.mark.usefixtures("locked_root", "nobody")
+def test_what_cannot_be_read_is_named(locked_root: Path) -> None:
+    """With the path itself, not that of the entry."""
+    with pytest.raises(StorageError, match=r"/data/deep\b.*: cannot be read: permission denied$"):
+        files(locked_root, "data", "/d")
+
+
+def test_a_file_that_vanishes_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at its folder and the one at itself."""
+    monkeypatch.setattr(Path, "iterdir", lambda self: iter([self / "gone"]))
+    with pytest.raises(StorageError, match=r"/data/gone: cannot be read: no such file or directory$"):
         files(root, "data", "/d")

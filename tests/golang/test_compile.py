@@ -157,7 +157,10 @@ def test_gcflags_of_the_user_are_never_replaced(flags: Flags, env: Mapping[str, 
     ("flags", "goflags", "replaced"),
     [
         (PLAIN, "", []),
-        (PLAIN, "-mod=mod -tags=x -gcflags=-N -trimpath=false", []),
+        (PLAIN, "-mod=mod -tags=x -gcflags=-N", []),
+        (PLAIN, "-trimpath -buildvcs=false '--ldflags=-s -w'", []),
+        (PLAIN, "-trimpath=false -buildvcs -p=4", ["-trimpath", "-buildvcs", "-p"]),
+        (Flags(vcs_stamp=True), "-buildvcs=auto -trimpath=true", ["-buildvcs"]),
         (PLAIN, "-mod=mod -ldflags=-X=main.v=1", ["-ldflags"]),
         (PLAIN, "'-ldflags=-s -X=main.tags=1'", ["-ldflags"]),
         (Flags(tags=("a",)), "--tags=x -tags=y", ["-tags"]),
@@ -167,7 +170,7 @@ def test_gcflags_of_the_user_are_never_replaced(flags: Flags, env: Mapping[str, 
 )
 def test_flags_without_effect_are_known(flags: Flags, goflags: str, replaced: list[str]) -> None:
     """What GOFLAGS says is lost where the command line says it too."""
-    assert replaced_flags(flags, toolchain(GOFLAGS=goflags)) == replaced
+    assert replaced_flags(build(flags), toolchain(GOFLAGS=goflags)) == replaced
 
 
 def test_goflags_of_the_table_hide_those_of_the_environment() -> None:
@@ -192,6 +195,27 @@ def test_the_platform_decides_over_all_else(platform: str, variables: Mapping[st
     env = environment(build(flags, platform), Share(1, GIB), Path("/t"), {"GOTMPDIR": "/theirs"})
     expected = {"CGO_ENABLED": "0", "GOTMPDIR": "/t", "GOEXPERIMENT": "x", **variables}
     assert expected.items() <= env.items()
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "leaked"),
+    [
+        ("linux/amd64", "GOAMD64", "v3"),
+        ("linux/386", "GO386", "softfloat"),
+        ("linux/riscv64", "GORISCV64", "rva22u64"),
+        ("wasip1/wasm", "GOWASM", "satconv"),
+    ],
+)
+def test_levels_of_go_env_stay_outside(
+    go: Path, tmp_path: Path, platform: str, variable: str, leaked: str
+) -> None:
+    """What `go env -w` has set for the machine decides nothing of what is made for others."""
+    user = tmp_path / "env"
+    user.write_text(f"{variable}={leaked}\n")
+    own = build(PLAIN, platform).platform.build_env({})
+    variables = {**os.environ, "GOENV": str(user), **own}
+    done = subprocess.run([go, "env", variable], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == own[variable]
 
 
 @pytest.mark.parametrize(

@@ -39,3 +39,13 @@ def test_failed_downloads_are_told_from_failed_compiles(case: str) -> None:
 def test_failed_compiles_are_no_downloads(words: str) -> None:
     """Errors of the code, and of a go.mod that lacks something, keep Go's own advice."""
     assert not is_download_failure(words)
+
+
+def test_vendored_modules_are_not_downloaded() -> None:
+    """What vendor/ lacks is mended there, and Go's own command is named where it names one."""
+    lacking = "main.go:3:8: cannot find module providing package a.io: import lookup disabled by -mod=vendor"
+    assert explain_download(lacking) == (
+        f"vendor/ is not what go.mod and the code ask for; run `go mod vendor` and commit it\n{lacking}"
+    )
+    other = "go: inconsistent vendoring in /app:\n\tTo sync the vendor directory, run:\n\t\tgo work vendor"
+    assert "; run `go work vendor` and commit it\n" in explain_download(other)

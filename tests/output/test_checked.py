@@ -10,6 +10,8 @@ import pytest
 
 from gomab_tasks.delivery.publish import PushResult
 from gomab_tasks.errors import BudgetError, CompileError, GomabError, SettingsError, VerificationError
+from gomab_tasks.output.record import read_records
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
@@ -110,6 +112,37 @@ def test_a_join_is_a_good_end(root: Path, address: str) -> None:
     image(open_project(root))
     digest = images(open_project(root), join=True).images[0].digest
     assert _push(root, address).images[0].digest == digest
+
+
+def test_the_commit_is_that_of_the_start(committed: Path, git: Git) -> None:
+    """Whatever is committed while the compiler runs: it may have read the files before."""
+    first = git(committed, "rev-parse", "HEAD")
+
+    def commit(event: Event) -> None:
+        if (event.kind, event.step) == ("started", "compile"):
+            git(committed, "commit", "--quiet", "--allow-empty", "--message=meanwhile")
+
+    project = open_project(committed, emit=commit)
+    image(project)
+    assert git(committed, "rev-parse", "HEAD") != first
+    assert [record.revision for _, record in read_records(project.out, "hello")] == [first]
+
+
+def test_a_join_keeps_the_commit_of_what_it_joins(committed: Path, git: Git, address: str) -> None:
+    """Old bytes get no new commit's name, and the join says that they are old."""
+    image(open_project(committed))
+    first = git(committed, "rev-parse", "--short=12", "HEAD")
+    git(committed, "commit", "--quiet", "--allow-empty", "--message=second")
+    second = git(committed, "rev-parse", "--short=12", "HEAD")
+    events: list[Event] = []
+    images(open_project(committed, emit=events.append), join=True)
+    (warning,) = [event.text for event in events if event.kind == "warned"]
+    assert warning == (
+        f"hello: was built from {first}, but git is at {second} now, which is what annotations and names "
+        "take from it; to push it, build it again: gomab images"
+    )
+    with pytest.raises(VerificationError, match=f"was built from {first}, but its names take {second}"):
+        _push(committed, address, "{git.short}")
 
 
 def test_a_damaged_note_is_none(root: Path, address: str) -> None:

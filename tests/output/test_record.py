@@ -116,7 +116,10 @@ def test_damaged_records_are_refused(damage: str, tmp_path: Path) -> None:
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}{}'])
+NESTED = pytest.param(b'{"x":' + b"[" * 100_000, id="nested")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"format": 1}{}', NESTED])
 def test_what_is_no_record_is_refused(content: bytes, tmp_path: Path) -> None:
     """As a copy leaves it that was broken off."""
     record_folder(tmp_path, "api").mkdir(parents=True)

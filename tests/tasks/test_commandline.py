@@ -71,5 +71,5 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert shown.startswith("usage: nox -s size -- [-h] ")
     assert "--update" in shown
-    assert "--arch ARCH, -a ARCH" in shown
+    assert "--arch PLATFORM, -a PLATFORM" in shown
     assert "--join" not in shown

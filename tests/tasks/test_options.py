@@ -49,10 +49,11 @@ def test_numbers() -> None:
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_tasks(task: Any) -> None:
-    """Every task has a help line, options with help, and none that general ones hide."""
+    """Every task has a help line, options with help and a word for a value; general ones hide none."""
     assert task.help.endswith(".")
     assert len(task.help) <= 90
     assert all(option.help for option in task.options)
+    assert all(bool(option.metavar) == (option.kind != "flag") for option in task.options)
     assert not {option.name for option in task.options} & {option.name for option in GENERAL}
 
 
