@@ -19,6 +19,7 @@ from gomab_tasks.golang.compile import Build, BuildFailedError, Share, Site, div
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.parallel import run_all
+from gomab_tasks.places import Place
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Event, step
 from gomab_tasks.project import Project
@@ -74,7 +75,7 @@ def run_builds(
 
 def programs_lock(out: Path, build: Build) -> Path:
     """Give the lock of a folder of programs, held until images have taken them from it."""
-    return out / "locks" / f"{build.output.name}.lock"
+    return out / Place.LOCKS / f"{build.output.name}.lock"
 
 
 def _run_one(project: Project, site: Site, planned: PlannedBuild, then: Then) -> None:
@@ -140,13 +141,13 @@ def _trusted(program: Path, note: Path) -> Linked | None:
 
 
 def _note(project: Project, build: Build, main: MainPackage) -> Path:
-    return project.out / "linked" / build.output.name / f"{main.name}.json"
+    return project.out / Place.LINKED / build.output.name / f"{main.name}.json"
 
 
 def _log(project: Project, build: Build) -> Path:
     """Name a log after programs and platform: `api-worker-linux-arm64.txt`."""
     programs = "-".join(main.name for main in build.mains)
-    return project.out / "logs" / f"{programs[:100]}-{build.output.name.replace('_', '-')}.txt"
+    return project.out / Place.LOGS / f"{programs[:100]}-{build.output.name.replace('_', '-')}.txt"
 
 
 def _raise_first(project: Project, builds: Sequence[Build], outcomes: Sequence[Exception | None]) -> None:

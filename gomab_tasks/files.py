@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from gomab_tasks.errors import StorageError
+from gomab_tasks.places import Place
 
 MARKER = ".gomab"
 TEMPORARY = ".tmp-"
@@ -31,30 +32,8 @@ _OUTPUT_FILES = {MARKER: _MARKER_TEXT, ".gitignore": "*\n", "CACHEDIR.TAG": _CAC
 _STALE_SECONDS = 86_400
 _WAIT_SECONDS = 0.05
 _TRIES_BEFORE_WORD = 20
-_LOCKS = "locks"
-OUTPUT_NAMES = frozenset(
-    [
-        "archives",
-        "bases",
-        "bin",
-        "buildkit",
-        "checked",
-        "fetched",
-        "images",
-        "layers",
-        "linked",
-        _LOCKS,
-        "logs",
-        "modules.stamp",
-        "pushed",
-        "records",
-        "results",
-        "sbom",
-        "smoke",
-    ]
-)
-"""All that tasks write into the output folder; `clean` removes these alone."""
 
+_NAMES = frozenset(Place)
 _OTHER_OUT = "set another `out`"
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space and run it again",
@@ -295,12 +274,12 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
         raise StorageError(f"{out}: has no {MARKER} marker, so gomab did not make it; nothing was removed")
     with _idle(out), storage_errors(out):
         paths = [path for path in out.iterdir() if path.name not in _OUTPUT_FILES]
-        ours = [path for path in paths if path.name in OUTPUT_NAMES or path.name.startswith(TEMPORARY)]
+        ours = [path for path in paths if path.name in _NAMES or path.name.startswith(TEMPORARY)]
         foreign = tuple(sorted(path.name for path in paths if path not in ours))
         size = sum(map(_size, ours if foreign else out.iterdir()))
         # Who waits for a lock begins once that is gone, and must lose nothing.
-        for path in sorted(ours, key=lambda path: path.name == _LOCKS):
-            if foreign or path.name != _LOCKS:
+        for path in sorted(ours, key=lambda path: path.name == Place.LOCKS):
+            if foreign or path.name != Place.LOCKS:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         if not foreign:
             # At once, with the marker: until then an interrupted removal can be repeated.
@@ -325,7 +304,7 @@ def remove_empty(folder: Path, root: Path) -> None:
 def _idle(out: Path) -> Iterator[None]:
     """Hold all locks for the block, so that no other run works below `out`."""
     with contextlib.ExitStack() as held:
-        for path in (out / _LOCKS).glob("*.lock"):
+        for path in (out / Place.LOCKS).glob("*.lock"):
             if not held.enter_context(locked_if_free(path)):
                 raise StorageError(f"{out}: another run is at work there; nothing was removed")
         yield

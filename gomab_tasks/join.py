@@ -20,15 +20,12 @@ from gomab_tasks.output.record import (
     PROGRAMS,
     Found,
     ImageRecord,
-    image_lock,
-    layers_folder,
-    layout_folder,
-    layout_folders,
     record_bytes,
     record_folder,
     record_path,
     write_record,
 )
+from gomab_tasks.places import image_lock, layers_folder, layout_folder, layout_folders
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project

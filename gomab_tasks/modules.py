@@ -10,6 +10,7 @@ from gomab_tasks import files
 from gomab_tasks.facts import NETWORK_VARIABLES, Facts
 from gomab_tasks.golang.download import download
 from gomab_tasks.output.notes import read_note, write_note
+from gomab_tasks.places import Place
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Settings
@@ -40,7 +41,7 @@ def download_modules(project: Project, facts: Facts) -> DownloadResult:
     if facts.module.vendored:
         return DownloadResult(downloaded=False, reason="vendored, nothing to download")
     env = download_env(project.settings)
-    stamp = project.out / "modules.stamp"
+    stamp = project.out / Place.DOWNLOADED
     wanted = _fingerprint(facts)
     if read_note(stamp, str) == wanted:
         return DownloadResult(downloaded=False, reason="downloaded before, nothing has changed")

@@ -12,6 +12,7 @@ from gomab_tasks.errors import SettingsError
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, Flags, link_flags
 from gomab_tasks.golang.module import MainPackage
+from gomab_tasks.places import Place
 from gomab_tasks.platforms import Platform
 from gomab_tasks.selection import Selection
 from gomab_tasks.settings import Go, Group, Settings
@@ -97,7 +98,7 @@ def make_plan(
     images = plan_images(settings, facts, selection)
     require_values({image.name: image.group for image in images}, templates, ("variables", *needed))
     flags = {image.name: flags_of(image, templates) for image in images}
-    return Plan(images, tuple(_plan_builds(images, flags, out / "bin")), selection.added)
+    return Plan(images, tuple(_plan_builds(images, flags, out / Place.PROGRAMS)), selection.added)
 
 
 def plan_images(settings: Settings, facts: Facts, selection: Selection) -> tuple[ImagePlan, ...]:

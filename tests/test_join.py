@@ -19,14 +19,8 @@ from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.verify import verify_image, verify_layout
-from gomab_tasks.output.record import (
-    ImageRecord,
-    layers_folder,
-    layout_folder,
-    read_records,
-    record_folder,
-    write_record,
-)
+from gomab_tasks.output.record import ImageRecord, read_records, record_folder, write_record
+from gomab_tasks.places import layers_folder, layout_folder
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project

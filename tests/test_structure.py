@@ -20,6 +20,7 @@ GROUND = [
     "grammar",
     "machine",
     "parallel",
+    "places",
     "platforms",
     "process",
     "progress",

@@ -50,14 +50,8 @@ from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.verify import VerifiedImage, verify_image
 from gomab_tasks.output.inputs import inputs_of
-from gomab_tasks.output.record import (
-    PROGRAMS,
-    ImageRecord,
-    image_lock,
-    layers_folder,
-    layout_folder,
-    write_record,
-)
+from gomab_tasks.output.record import PROGRAMS, ImageRecord, write_record
+from gomab_tasks.places import Place, image_lock, layers_folder, layout_folder
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event, step
@@ -65,8 +59,6 @@ from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH, BuildKit
 from gomab_tasks.settings.problem import wrong
 from gomab_tasks.units import mebibytes
-
-_FOLDER = "buildkit"
 
 
 def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRecord]:
@@ -125,7 +117,7 @@ class _Job(Struct, frozen=True):
         with (
             step(self.project.emit, "build", image.name) as running,
             self.project.locked(image_lock(out, image.name), shared=True),
-            files.temporary_folder(out / _FOLDER) as folder,
+            files.temporary_folder(out / Place.BUILDKIT) as folder,
         ):
             made = self._solve(folder, image, contents, running.progress)
             records = [
@@ -142,7 +134,7 @@ class _Job(Struct, frozen=True):
     def _solve(
         self, folder: Path, image: ImagePlan, contents: Contents, on_progress: Callable[[str], None]
     ) -> list[Layout]:
-        dockerfile = self.project.out / _FOLDER / "Dockerfile"
+        dockerfile = self.project.out / Place.BUILDKIT / "Dockerfile"
         files.write(dockerfile, self.made.text)
         files.write(dockerfile.with_name("Dockerfile.dockerignore"), self.made.ignored)
         root = self._write_root(Layout(folder / "root"), contents, image.platforms)
@@ -156,7 +148,7 @@ class _Job(Struct, frozen=True):
             layouts={self.made.roots[image.name]: (folder / "root", root.digest)},
             output=folder / "image",
         )
-        log = self.project.out / "logs" / f"{image.name}-buildkit.txt"
+        log = self.project.out / Place.LOGS / f"{image.name}-buildkit.txt"
         with self._blaming(image):
             made = solve(self.project.processes, _with_logins(self.project), request, log, on_progress)
         return [Layout(folder) for folder in made]

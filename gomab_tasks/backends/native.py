@@ -22,17 +22,8 @@ from gomab_tasks.oci.tar import Entry
 from gomab_tasks.oci.tree import EMPTY
 from gomab_tasks.oci.verify import verify_image
 from gomab_tasks.output.inputs import inputs_of
-from gomab_tasks.output.record import (
-    BASE,
-    PROGRAMS,
-    ImageRecord,
-    bases_folder,
-    bases_lock,
-    image_lock,
-    layers_folder,
-    layout_folder,
-    write_record,
-)
+from gomab_tasks.output.record import BASE, PROGRAMS, ImageRecord, write_record
+from gomab_tasks.places import bases_folder, bases_lock, image_lock, layers_folder, layout_folder
 from gomab_tasks.plan import ImagePlan, Plan, PlannedBuild, read_each
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event, step

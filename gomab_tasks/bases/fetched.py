@@ -24,8 +24,9 @@ from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.tree import read_layers
-from gomab_tasks.output.record import BaseRecord, bases_folder, blob_lock
+from gomab_tasks.output.record import BaseRecord
 from gomab_tasks.parallel import run_all
+from gomab_tasks.places import bases_folder, blob_lock
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform, best_match
 from gomab_tasks.progress.events import step

@@ -14,7 +14,8 @@ from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Index
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.notes import read_note, write_note
-from gomab_tasks.output.record import bases_folder, bases_lock, read_records, recorded_images
+from gomab_tasks.output.record import read_records, recorded_images
+from gomab_tasks.places import bases_folder, bases_lock
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import parse_reference
 from gomab_tasks.settings import SCRATCH

@@ -11,6 +11,7 @@ from gomab_tasks.destinations.names import Names
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import choose, image_names, reading
+from gomab_tasks.places import Place
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.selection import select
@@ -72,7 +73,7 @@ def write_archives(project: Project, arch: Sequence[str]) -> ArchiveResult:
             if not images:
                 continue
             references = [str(one) for one in Names(project).references(name)]
-            path = project.out / "archives" / f"{name}.tar"
+            path = project.out / Place.ARCHIVES / f"{name}.tar"
             manifests = [image.manifest for image in images]
             digest = write_archive(built.layout, manifests, references, path)
             running.result = mebibytes(path.stat().st_size)

@@ -14,15 +14,8 @@ from gomab_tasks.oci.descriptor import MANIFEST, Descriptor
 from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import verify_record
-from gomab_tasks.output.record import (
-    ImageRecord,
-    blob_lock,
-    image_lock,
-    layout_folder,
-    parse_record,
-    record_bytes,
-    write_record,
-)
+from gomab_tasks.output.record import ImageRecord, parse_record, record_bytes, write_record
+from gomab_tasks.places import Place, blob_lock, image_lock, layout_folder
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
@@ -136,11 +129,11 @@ def _fetch(project: Project, client: Client, repository: Repository, blob: Descr
 
 
 def _folder(project: Project) -> Path:
-    return project.out / "fetched"
+    return project.out / Place.FETCHED
 
 
 def _lock(project: Project) -> Path:
-    return project.out / "locks" / "fetched.lock"
+    return project.out / Place.LOCKS / "fetched.lock"
 
 
 def _is_whole(layout: Layout, blob: Descriptor) -> bool:

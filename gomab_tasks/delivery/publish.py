@@ -13,7 +13,7 @@ from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import Built
-from gomab_tasks.output.record import layout_folder
+from gomab_tasks.places import layout_folder
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client

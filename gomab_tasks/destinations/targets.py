@@ -11,6 +11,7 @@ from msgspec import Struct
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.output.notes import read_note, write_note
+from gomab_tasks.places import Place
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Repository, parse_reference, parse_repository
 from gomab_tasks.registry.transfer import Destination
@@ -144,7 +145,7 @@ def _refuse_place(project: Project, first: str, second: str, place: str) -> Sett
 
 
 def _memory(project: Project, image: str) -> Path:
-    return project.out / "pushed" / f"{image}.json"
+    return project.out / Place.PUSHED / f"{image}.json"
 
 
 def _remembered(project: Project, image: str) -> dict[str, str]:

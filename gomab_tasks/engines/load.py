@@ -13,6 +13,7 @@ from gomab_tasks.errors import SettingsError, ToolError
 from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import Built, image_names, reading, require_platforms
+from gomab_tasks.places import Place
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
@@ -80,7 +81,7 @@ def _load(project: Project, engine: Engine, selection: Selection, name: str) -> 
         require_platforms(project, built, chosen)
         (image,) = built.of(chosen)
         references = [str(one) for one in Names(project).references(name)]
-        with files.temporary_folder(project.out / "archives") as folder:
+        with files.temporary_folder(project.out / Place.ARCHIVES) as folder:
             write_archive(built.layout, [image.manifest], references, folder / f"{name}.tar")
             load_archive(project.processes, engine, folder / f"{name}.tar")
         running.result = f"{image.platform} in {engine.name}"

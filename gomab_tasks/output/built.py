@@ -11,14 +11,8 @@ from gomab_tasks.errors import NotMeasurableError, VerificationError, map_all
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
-from gomab_tasks.output.record import (
-    Found,
-    ImageRecord,
-    image_lock,
-    layout_folder,
-    read_records,
-    recorded_images,
-)
+from gomab_tasks.output.record import Found, ImageRecord, read_records, recorded_images
+from gomab_tasks.places import image_lock, layout_folder
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection

@@ -14,6 +14,7 @@ from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.output.built import Built
 from gomab_tasks.output.notes import read_note, write_note
+from gomab_tasks.places import Place
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection
 from gomab_tasks.templates import short_revision
@@ -70,4 +71,4 @@ def _note(project: Project, image: str) -> Path:
 
 
 def _folder(project: Project) -> Path:
-    return project.out / "checked"
+    return project.out / Place.CHECKED

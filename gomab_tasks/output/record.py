@@ -18,6 +18,7 @@ from gomab_tasks.errors import VerificationError, map_all
 from gomab_tasks.grammar import DIGEST
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.verify import VerifiedImage
+from gomab_tasks.places import Place
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings.form import image_name
 
@@ -149,38 +150,13 @@ def _layer_record(holds: str, layer: Layer) -> LayerRecord:
     )
 
 
-def layout_folder(out: Path, image: str) -> Path:
-    """Give the folder of an image's OCI layout."""
-    return out / "images" / image
-
-
-def layout_folders(out: Path) -> list[Path]:
-    """Give the folders of all images' layouts that are there."""
-    return list((out / "images").iterdir())
-
-
-def image_lock(out: Path, image: str) -> Path:
-    """Give the lock of an image's layout and records: shared to add, exclusive to join and remove."""
-    return out / "locks" / f"image-{image}.lock"
-
-
-def bases_lock(out: Path) -> Path:
-    """Give the lock of what was fetched of bases: shared to take from it, exclusive to remove."""
-    return out / "locks" / "bases.lock"
-
-
-def blob_lock(out: Path, digest: str) -> Path:
-    """Give the lock to hold while a blob is fetched; all that begin alike share one, so locks stay few."""
-    return out / "locks" / f"blob-{digest.partition(':')[2][:2]}.lock"
-
-
 Found = tuple[Path, ImageRecord]
 """A record and the file it was read from."""
 
 
 def record_folder(out: Path, image: str) -> Path:
     """Give the folder of an image's records."""
-    return out / "records" / image
+    return out / Place.RECORDS / image
 
 
 def record_path(out: Path, image: str, platform: Platform) -> Path:
@@ -210,18 +186,8 @@ def read_records(out: Path, image: str) -> list[Found]:
 
 def recorded_images(out: Path) -> tuple[str, ...]:
     """Name the images that have records."""
-    folders = (out / "records").glob("*/*.json")
+    folders = (out / Place.RECORDS).glob("*/*.json")
     return tuple(sorted({path.parent.name for path in folders}))
-
-
-def layers_folder(out: Path) -> Path:
-    """Give the folder that remembers which entries made which layer."""
-    return out / "layers"
-
-
-def bases_folder(out: Path) -> Path:
-    """Give the folder that keeps what was fetched of base images."""
-    return out / "bases"
 
 
 class _Format(msgspec.Struct):

@@ -10,7 +10,8 @@ from gomab_tasks import files
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import layout_errors
-from gomab_tasks.output.record import BASE, ImageRecord, image_lock, layout_folder
+from gomab_tasks.output.record import BASE, ImageRecord
+from gomab_tasks.places import Place, image_lock, layout_folder
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import parse_reference
@@ -94,7 +95,7 @@ def _write(project: Project, record: ImageRecord, formats: Sequence[Format]) -> 
     name = f"{record.image}-{Platform.parse(record.platform).slug}"
     packages = len(contents.programs) + len(all_packages(contents))
     for format_ in formats:
-        path = project.out / "sbom" / f"{name}{format_.suffix}"
+        path = project.out / Place.SBOMS / f"{name}{format_.suffix}"
         files.write(path, format_.to_bytes(contents))
         yield Document(
             image=record.image,

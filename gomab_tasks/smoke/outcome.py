@@ -16,6 +16,7 @@ from msgspec import Struct
 from gomab_tasks import files
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, digest_of
+from gomab_tasks.places import Place
 from gomab_tasks.platforms import Platform
 from gomab_tasks.project import Project
 from gomab_tasks.settings import Smoke
@@ -92,7 +93,7 @@ def _settings_digest(smoke: Smoke) -> str:
 
 
 def _folder(out: Path, image: str) -> Path:
-    return out / "smoke" / image
+    return out / Place.TRIALS / image
 
 
 def _read(path: Path, out: Path) -> Outcome:

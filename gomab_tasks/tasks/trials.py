@@ -16,6 +16,7 @@ from gomab_tasks.oci.archive import write_archive
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import Built, choose, image_names, reading
 from gomab_tasks.parallel import run_all
+from gomab_tasks.places import Place
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.selection import Selection, select
@@ -178,7 +179,7 @@ def _stages(subject: Subject) -> Iterator[Stage]:
     if subject.engine:
         yield EngineStage(subject, subject.engine, command)
     if runs_linux():
-        program = (project.processes, layout, image, command, subject.check.port, project.out / "smoke")
+        program = (project.processes, layout, image, command, subject.check.port, project.out / Place.TRIALS)
         emulator = find_emulator(project.processes, image.platform)
         # The kernel's own emulation (binfmt_misc) may not find its QEMU in another root.
         first = (None, emulator) if is_kin(image.platform) else (emulator, None)
@@ -221,7 +222,7 @@ class EngineStage(Struct, frozen=True):
             raise CannotRunError(f"it is on another machine, and so is port {port}")
         reference = f"localhost/gomab-smoke/{built.name}:{secrets.token_hex(6)}"
         wanted = Wanted(reference, image.platform, self.command.words, built.group.smoke.env, port)
-        with files.temporary_folder(project.out / "smoke") as folder:
+        with files.temporary_folder(project.out / Place.TRIALS) as folder:
             archive = folder / "image.tar"
             write_archive(built.layout, [image.manifest], [reference], archive)
             with (

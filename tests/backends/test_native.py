@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gomab_tasks.oci.layout import Layout
-from gomab_tasks.output.record import layout_folder, read_records
+from gomab_tasks.output.record import read_records
+from gomab_tasks.places import layout_folder
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.images import image

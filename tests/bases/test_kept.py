@@ -11,7 +11,8 @@ import pytest
 
 from gomab_tasks import files
 from gomab_tasks.bases.kept import last_digests, remove_needless
-from gomab_tasks.output.record import bases_lock, record_folder
+from gomab_tasks.output.record import record_folder
+from gomab_tasks.places import bases_lock
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.images import image, images
 from tests.conftest import ModuleFactory
