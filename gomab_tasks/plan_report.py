@@ -108,13 +108,15 @@ def report_plan(project: Project, facts: Facts, plan: Plan) -> PlanResult:
         build_only=tuple(str(platform) for platform in plan.platforms if platform.os != "linux"),
         skipped=facts.skipped,
         builds=tuple(
-            _compile(project, facts, replace_variables(planned.build, variables[planned.images[0]]), capacity)
+            _compile(
+                project, facts, _replace_variables(planned.build, variables[planned.images[0]]), capacity
+            )
             for planned in plan.builds
         ),
     )
 
 
-def replace_variables(build: Build, templates: Mapping[str, str]) -> Build:
+def _replace_variables(build: Build, templates: Mapping[str, str]) -> Build:
     """Show `-X` values as the table has them."""
     return replace(build, flags=replace(build.flags, variables=templates))
 

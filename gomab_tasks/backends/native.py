@@ -31,7 +31,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH
 from gomab_tasks.units import mebibytes
 
-AllContents = Mapping[tuple[str, Platform], Contents]
+_AllContents = Mapping[tuple[str, Platform], Contents]
 """Image and platform -> contents."""
 
 
@@ -51,7 +51,7 @@ def make(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[ImageRec
     return sorted(assembler.records, key=lambda record: (record.image, record.platform))
 
 
-def _read_all(project: Project, images: Sequence[ImagePlan]) -> AllContents:
+def _read_all(project: Project, images: Sequence[ImagePlan]) -> _AllContents:
     """Read the contents of all images; those that stand on a base have their own for each platform."""
     bases: Mapping[tuple[str, Platform], Base] = {}
     if any(image.group.image.base != SCRATCH for image in images):
@@ -89,7 +89,7 @@ def _tell_ignored(project: Project, images: Sequence[ImagePlan]) -> None:
 class _Assembler:
     """Turn each finished build into image manifests, from several threads."""
 
-    def __init__(self, project: Project, facts: Facts, plan: Plan, contents: AllContents) -> None:
+    def __init__(self, project: Project, facts: Facts, plan: Plan, contents: _AllContents) -> None:
         self.records: list[ImageRecord] = []
         self._project = project
         self._facts = facts

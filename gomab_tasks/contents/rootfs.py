@@ -108,7 +108,7 @@ def layers_on(image: ImagePlan, root: Path, tree: Tree, owner: User) -> dict[str
     entries = file_entries(settings.files, root)
     _check_programs(image, _whole(entries))
     below = _base_folders(settings, tree, owner)
-    layers = {"root files": below, "files": lay_on(tree, below, entries)}
+    layers = {"root files": below, "files": _lay_on(tree, below, entries)}
     return {holds: entries for holds, entries in layers.items() if entries}
 
 
@@ -126,10 +126,10 @@ def _base_folders(image: Image, tree: Tree, owner: User) -> list[Entry]:
         for path, folder in own.items()
         if path
     ]
-    return lay_on(tree, entries, entries)
+    return _lay_on(tree, entries, entries)
 
 
-def lay_on(tree: Tree, below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
+def _lay_on(tree: Tree, below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
     """Complete a layer's entries for a place over a base and over layers that hold `below`.
 
     Paths lead where the base's symlinks do, and the folders that the base has
@@ -213,7 +213,7 @@ def program_entries(
         )
         for main in image.mains
     ]
-    return lay_on(tree, below, programs)
+    return _lay_on(tree, below, programs)
 
 
 def _identity(build: Build, main: MainPackage) -> str:

@@ -48,7 +48,7 @@ class Container(Struct, frozen=True):
         if published is None:
             return f"port {port} is not published" if self._inspect("{{.State.Running}}") == "true" else ""
         own = self._inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}").partition(" ")[0]
-        if is_listening(*published) or not own or not is_listening(own, port):
+        if _is_listening(*published) or not own or not _is_listening(own, port):
             return ""
         return f"port {port} is published at {published[0]}:{published[1]}, but not reached there"
 
@@ -57,7 +57,7 @@ class Container(Struct, frozen=True):
         return self.processes.run(words).stdout.strip()
 
 
-def is_listening(host: str, port: int) -> bool:
+def _is_listening(host: str, port: int) -> bool:
     """Tell whether something takes connections."""
     try:
         with socket.create_connection((host, port), _CONNECT_SECONDS):

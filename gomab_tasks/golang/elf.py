@@ -20,7 +20,7 @@ MAGIC = b"\x7fELF"
 ET_EXEC, ET_DYN = 2, 3
 PT_LOAD, PT_DYNAMIC, PT_INTERP = 1, 2, 3
 PF_X, PF_W = 1, 2
-SHT_NOBITS = 8
+_SHT_NOBITS = 8
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
 
 _DT_NULL, _DT_NEEDED, _DT_STRTAB = 0, 1, 5
@@ -56,7 +56,7 @@ class Section(Struct, frozen=True, kw_only=True):
     @property
     def file_size(self) -> int:
         """Give the bytes the section takes in the file."""
-        return 0 if self.type == SHT_NOBITS else self.size
+        return 0 if self.type == _SHT_NOBITS else self.size
 
 
 class Elf(Struct, frozen=True, kw_only=True):

@@ -26,8 +26,8 @@ def require_answer(listed: Completed, folder: str, shown: Callable[[str], str]) 
         shown: lets the path that begins a line begin at the project.
     """
     words = listed.stderr.strip()
-    if listed.code and is_vendor_failure(words):
-        raise SettingsError(explain_vendor(words))
+    if listed.code and _is_vendor_failure(words):
+        raise SettingsError(_explain_vendor(words))
     if listed.code and is_download_failure(words):
         raise CompileError(explain_download(words))
     if broken := _BROKEN_FILE.search(words):
@@ -44,12 +44,12 @@ def is_download_failure(output: str) -> bool:
     return bool(_SIGNS.search(output))
 
 
-def is_vendor_failure(output: str) -> bool:
+def _is_vendor_failure(output: str) -> bool:
     """Tell whether Go's words are about vendor/, from where nothing is downloaded."""
     return bool(re.search(r"inconsistent vendoring|lookup disabled by -mod=vendor", output))
 
 
-def explain_vendor(output: str) -> str:
+def _explain_vendor(output: str) -> str:
     """Say what vendor/ is not, and what mends it, before Go's own words."""
     sync = re.search(r"\bgo (?:mod|work) vendor$", output, re.MULTILINE)
     command = sync[0] if sync else "go mod vendor"
@@ -66,8 +66,8 @@ def explain_download(output: str) -> str:
     """Say which module could not be had, and why, from Go's own words."""
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith("go: downloading")]
     text = "\n".join(lines).strip()
-    if is_vendor_failure(text):
-        return explain_vendor(text)
+    if _is_vendor_failure(text):
+        return _explain_vendor(text)
     module = re.search(r"([\w.\-~/]+\.[\w.\-~/]+@v[\w.+\-]+)", text)
     name = f" of {module[1]}" if module else ""
     return f"module download{name} failed: {_cure(text)}\n{text}"

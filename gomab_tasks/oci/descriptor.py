@@ -88,7 +88,7 @@ def as_digest(value: object, where: str) -> str:
     return value
 
 
-def as_size(value: object, where: str) -> int:
+def _as_size(value: object, where: str) -> int:
     """Give back a count of bytes, or raise `VerificationError`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise VerificationError(f"{where}: is {_shown(value)}; expected a number of bytes")
@@ -168,7 +168,7 @@ class Descriptor(Struct, frozen=True):
         return cls(
             as_text(document.get("mediaType"), f"{where}: mediaType"),
             as_digest(document.get("digest"), f"{where}: digest"),
-            as_size(document.get("size"), f"{where}: size"),
+            _as_size(document.get("size"), f"{where}: size"),
             None
             if platform is None
             else read_platform(as_object(platform, f"{where}: platform"), f"{where}: platform"),
@@ -198,5 +198,5 @@ class Layer(Struct, frozen=True):
         return cls(
             Descriptor.from_dict(document.get("descriptor"), f"{where}: descriptor"),
             as_digest(document.get("diff_id"), f"{where}: diff_id"),
-            as_size(document.get("unpacked_size"), f"{where}: unpacked_size"),
+            _as_size(document.get("unpacked_size"), f"{where}: unpacked_size"),
         )

@@ -143,7 +143,7 @@ def refusal(answer: Answer, where: str, doing: str, without_login: str = "") -> 
     message = f"{where}: cannot {doing}: {_reason(answer)}"
     advice = f"log in: docker login {without_login}" if without_login else _advice(answer)
     message = f"{message}; {advice}" if advice else message
-    if answer.status in TRANSIENT and not answer_is_full(answer):
+    if answer.status in TRANSIENT and not _answer_is_full(answer):
         return TransientError(message, wait_seconds=_retry_after(answer))
     return RegistryError(message)
 
@@ -156,7 +156,7 @@ def _reason(answer: Answer) -> str:
     return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
 
 
-def answer_is_full(answer: Answer) -> bool:
+def _answer_is_full(answer: Answer) -> bool:
     """Tell whether the registry has no space left."""
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # of which some have quotas too
         return False
@@ -166,7 +166,7 @@ def answer_is_full(answer: Answer) -> bool:
 
 
 def _advice(answer: Answer) -> str:
-    if answer_is_full(answer):
+    if _answer_is_full(answer):
         return "its disk or quota is full: free some space there and run it again"
     if answer.is_html and answer.status not in TRANSIENT | {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
         return "is this a registry? A proxy or a login page may stand before it"
