@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import select
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,6 +27,7 @@ from gomab_tasks import files
 from gomab_tasks.asking import ask
 from gomab_tasks.errors import GomabError, StoppedError, StorageError, TerminatedError
 from gomab_tasks.parallel import run_all
+from gomab_tasks.places import Place
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit
 from gomab_tasks.progress.plain import Plain
@@ -33,6 +35,8 @@ from gomab_tasks.progress.show import Renderer, renderer
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.secrets import redactor
 from gomab_tasks.tasks import Result, Task
+
+_STDOUT = 1
 
 
 class Door(Struct, frozen=True):
@@ -42,11 +46,13 @@ class Door(Struct, frozen=True):
         root: the folder of pyproject.toml.
         settings: an organisation's defaults, under the table.
         command: how the user starts tasks, `{}` for the task.
+        left_out: the tasks that it does not offer.
     """
 
     root: Path
     settings: Mapping[str, object] | None
     command: str
+    left_out: Collection[str] = ()
 
 
 class Outcome(Struct, frozen=True):
@@ -64,7 +70,7 @@ def run_task(
     *,
     as_json: bool = False,
     quiet: bool = False,
-    parent: int | None = None,
+    needs_reader: bool = False,
 ) -> Outcome:
     """Run a task: progress on stderr, the result on stdout, the outcome as a file in OUT/results.
 
@@ -73,10 +79,11 @@ def run_task(
     temporary file.
 
     Args:
-        parent: the process without which nobody waits for the task; its end is
-            taken as SIGTERM.
+        needs_reader: whether the task ends, as by SIGTERM, once nobody holds the
+            other end of stdout's pipe: whoever started it has gone.
     """
-    run = _Run(door, task, options, Processes(os.environ, redactor(os.environ)), parent)
+    open_streams()
+    run = _Run(door, task, options, Processes(os.environ, redactor(os.environ)), needs_reader)
     with _terminating_on_signals():
         return run.ended(functools.partial(run.show, as_json=as_json, quiet=quiet))
 
@@ -88,7 +95,7 @@ class _Run(Struct):
     task: Task
     options: Mapping[str, Any]
     processes: Processes
-    parent: int | None
+    needs_reader: bool
     project: Project | None = None
 
     def ended(self, call: Callable[[], Outcome]) -> Outcome:
@@ -112,27 +119,34 @@ class _Run(Struct):
             else renderer(sys.stderr, os.environ, self.door.root, quiet=quiet)
         )
         outcome = self.ended(functools.partial(self.watch, view))
-        text = _document(self.task, outcome).decode() if as_json else _text(outcome)
-        printed = self.ended(functools.partial(_print, text))
-        outcome = outcome if outcome.code else replace(printed, result=outcome.result)
+        for finish in (functools.partial(self.tell, as_json=as_json), self.leave):
+            finished = self.ended(functools.partial(finish, outcome))
+            outcome = outcome if outcome.code else replace(finished, result=outcome.result)
         if outcome.message:
             view.report(outcome.message)
-        self.leave(outcome)
         return outcome
 
     def watch(self, view: Renderer) -> Outcome:
         """Do the task in a thread, so that signals interrupt nothing but the wait for it."""
         with view as emit:
-            work = functools.partial(self.call, emit)
-            (done,) = run_all([work], 1, self.processes.stop, self.require_parent)
+            work = functools.partial(self.call, self.redacting(emit))
+            (done,) = run_all([work], 1, self.processes.stop, self.require_reader)
             if isinstance(done, Exception):
                 raise done
         return Outcome(0, result=done)
 
-    def require_parent(self) -> None:
-        """Raise `TerminatedError` once the parent has gone: a killed `nox -j` takes no worker along."""
-        if self.parent is not None and os.getppid() != self.parent:
+    def require_reader(self) -> None:
+        """Raise `TerminatedError` once stdout has no reader, where it needs one.
+
+        A killed `nox -j` takes no worker along. Its pipes tell of its end at any
+        time, a parent's id only to those who knew it alive.
+        """
+        if self.needs_reader and not _has_reader(_STDOUT):
             raise TerminatedError("terminated: the process that started it has ended")
+
+    def redacting(self, emit: Emit) -> Emit:
+        """Show no secret, whatever a step says or fails with."""
+        return lambda event: emit(replace(event, text=self.processes.redact(event.text)))
 
     def call(self, emit: Emit) -> Result:
         """Open the project and call the task's function."""
@@ -140,19 +154,42 @@ class _Run(Struct):
         project = open_project(
             door.root, settings=door.settings, emit=emit, processes=self.processes, command=door.command
         )
-        self.project = replace(project, ask=functools.partial(ask, self.processes.check))
+        self.project = replace(
+            project, ask=functools.partial(ask, self.processes.check), left_out=door.left_out
+        )
         if project.root != Path.cwd():
             project.say(f"the project is in {os.path.relpath(project.root)}, where paths begin")
         return self.task.function(self.project, **self.options)
 
-    def leave(self, outcome: Outcome) -> None:
+    def tell(self, outcome: Outcome, *, as_json: bool) -> Outcome:
+        """Write the result to stdout."""
+        if as_json:
+            text = self.document(outcome).decode()
+        else:
+            text = f"{self.processes.redact(outcome.result.text())}\n" if outcome.result else ""
+        _print(text)
+        return Outcome(0)
+
+    def leave(self, outcome: Outcome) -> Outcome:
         """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
         if not self.project or not files.is_output(self.project.out):
-            return
+            return Outcome(0)
         arch: Sequence[str] = self.options.get("arch") or ()
         name = "-".join([self.task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])
         with contextlib.suppress(StorageError):
-            files.write(self.project.out / "results" / f"{name}.json", _document(self.task, outcome))
+            files.write(self.project.out / Place.RESULTS / f"{name}.json", self.document(outcome))
+        return Outcome(0)
+
+    def document(self, outcome: Outcome) -> bytes:
+        """Write what machines read: the same on stdout with --json and in OUT/results."""
+        document = {
+            "task": self.task.name,
+            "exit_code": outcome.code,
+            "error": outcome.message or None,
+            "result": msgspec.to_builtins(outcome.result, enc_hook=str),
+        }
+        told = _each_text(document, lambda text: _utf8(self.processes.redact(text)))
+        return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
 
 
 @contextlib.contextmanager
@@ -175,28 +212,43 @@ def _terminating_on_signals() -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def _document(task: Task, outcome: Outcome) -> bytes:
-    """Write what machines read: the same on stdout with --json and in OUT/results."""
-    document = {
-        "task": task.name,
-        "exit_code": outcome.code,
-        # JSON is UTF-8, and names of files in a message may not be.
-        "error": outcome.message.encode(errors="backslashreplace").decode() or None,
-        "result": outcome.result,
-    }
-    return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2) + b"\n"
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - what JSON can be
+    """Give a value with every text in it changed, keys included."""
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            return {change(key): _each_text(item, change) for key, item in value.items()}
+        case list() | tuple():
+            return [_each_text(item, change) for item in value]
+    return value
 
 
-def _text(outcome: Outcome) -> str:
-    return f"{outcome.result.text()}\n" if outcome.result else ""
+def _utf8(text: str) -> str:
+    """Spell what JSON cannot hold: names of files need not be UTF-8."""
+    return files.spell_bytes(text).encode(errors="backslashreplace").decode()
 
 
-def _print(text: str) -> Outcome:
+def _print(text: str) -> None:
     """Write to stdout, whatever its encoding."""
     encoding = sys.stdout.encoding or "utf-8"
     with printing():
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    return Outcome(0)
+        sys.stdout.write(files.spell_bytes(text).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _has_reader(pipe: int) -> bool:
+    """Tell whether what is written into a pipe may be read; systems say no in two ways."""
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return not any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0))
+
+
+def open_streams() -> None:
+    """Open what whoever started this process closed, as some schedulers do: nothing is there, and nobody."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - lasts
 
 
 @contextlib.contextmanager

@@ -24,10 +24,11 @@ from invoke.exceptions import Exit, ParseError
 from invoke.parser.argument import Argument
 from invoke.program import Program
 from invoke.tasks import Task as InvokeTask
+from msgspec.structs import replace
 
 import gomab_tasks
 from gomab_tasks.errors import SettingsError, StorageError
-from gomab_tasks.frontdoor import Door, printing, run_task
+from gomab_tasks.frontdoor import Door, open_streams, printing, run_task
 from gomab_tasks.project import find_root
 from gomab_tasks.tasks import TASKS, Task
 from gomab_tasks.tasks.options import GENERAL, TaskOption
@@ -64,16 +65,17 @@ def collection(
     known = [task.name for task in TASKS]
     for wrong in set(only) - set(known):
         raise ValueError(f"gomab has no task {wrong!r}; tasks: {', '.join(known)}")
-    folder = Path(root or ".").resolve()
-    return Collection(
-        *(_InvokeTask(folder, settings, task) for task in TASKS if not only or task.name in only)
-    )
+    offered = [task for task in TASKS if not only or task.name in only]
+    left_out = {*known} - {task.name for task in offered}
+    door = Door(Path(root or ".").resolve(), settings, "invoke {}", left_out)
+    return Collection(*(_InvokeTask(door, task) for task in offered))
 
 
 def main() -> None:
     """Run the `gomab` script."""
     # Python's last search for garbage would walk through all modules, an eighth of a short run.
     atexit.register(gc.freeze)
+    open_streams()
     namespace = collection(root=find_root(Path.cwd()))
     script = _Script(name="gomab", binary="gomab", namespace=namespace, version=gomab_tasks.__version__)
     try:
@@ -87,9 +89,9 @@ def main() -> None:
 class _InvokeTask(InvokeTask[Any]):
     """Be a task whose options come from gomab's declaration instead of a body's signature."""
 
-    def __init__(self, root: Path, settings: Mapping[str, object] | None, task: Task) -> None:
+    def __init__(self, door: Door, task: Task) -> None:
         def body(context: Context, **values: Any) -> None:  # noqa: ANN401 - as declared
-            _run(Door(root, settings, _command(task)), task, context, values)
+            _run(replace(door, command=_command(task)), task, context, values)
 
         body.__doc__ = inspect.getdoc(task.function)
         super().__init__(body, name=task.name, positional=())
@@ -171,8 +173,10 @@ class _Script(Program):
             raise _usage_error(f"gomab takes no words after --: {self.core.remainder}")
 
     def print_columns(self, tuples: Sequence[tuple[str, str | None]]) -> None:
-        """Leave out of the help what the parser needs and nobody else does."""
-        super().print_columns([row for row in tuples if "write-pyc" not in row[0]])
+        """Leave out of the help what the parser needs and nobody else does, and name the options' values."""
+        super().print_columns(
+            [(_with_value(flags), text) for flags, text in tuples if "write-pyc" not in flags]
+        )
 
     def parse_tasks(self) -> None:
         """End with the code of wrong options."""
@@ -181,6 +185,15 @@ class _Script(Program):
 
     def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's
         """Take nothing from the options that are left out."""
+
+
+def _with_value(flags: str) -> str:
+    """Call an option's value as its declaration does; Invoke knows types alone, and shows none for a list."""
+    names = [flag.partition("=")[0].partition(" ")[0] for flag in flags.split(", ")]
+    values = {option.flag: option.metavar for task in TASKS for option in task.options if option.metavar}
+    value = values.get(names[-1])
+    spelled = (f"{name}{'=' if name.startswith('--') else ' '}{value}" for name in names)
+    return ", ".join(spelled) if value else flags
 
 
 @contextlib.contextmanager

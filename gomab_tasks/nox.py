@@ -9,7 +9,6 @@ reads the table and nothing else.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import nox
 import nox.registry
+from msgspec.structs import replace
 
 from gomab_tasks.errors import SettingsError, StoppedError, TerminatedError
 from gomab_tasks.frontdoor import Door, run_task
@@ -29,9 +29,6 @@ from gomab_tasks.tasks.options import GENERAL
 
 if TYPE_CHECKING:
     from nox.sessions import Session
-
-# Taken early: by the time a session runs, a worker may have lost it.
-_PARENT = os.getppid()
 
 
 def register(
@@ -110,15 +107,25 @@ def _run(door: Door, task: Task, session: Session, platform: str) -> None:
     except SettingsError as error:
         sys.stderr.write(f"error: {error}\n")
         session.error(f"exit code {error.exit_code}")
+    door = replace(door, left_out=_without_session(door))
     general = {option.name: options.pop(option.name) for option in GENERAL}
-    parent = _PARENT if getattr(session, "parallel", False) else None  # not in every supported Nox
-    outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"], parent=parent)
+    in_worker = getattr(session, "parallel", False)  # not in every supported Nox
+    outcome = run_task(
+        door, task, options, as_json=general["json"], quiet=general["quiet"], needs_reader=in_worker
+    )
     if outcome.code == StoppedError.exit_code:
         raise KeyboardInterrupt
     if outcome.code == TerminatedError.exit_code:
         raise SystemExit(outcome.code)  # Nox knows no other way to end with it
     if outcome.code:
         session.error(f"exit code {outcome.code}")
+
+
+def _without_session(door: Door) -> list[str]:
+    """Name the tasks that the noxfile leaves out, by whichever of its calls of register()."""
+    sessions = nox.registry.get()
+    session = door.command.removeprefix("nox -s ")
+    return [task.name for task in TASKS if session.format(task.name) not in sessions]
 
 
 def _one_platform(door: Door, arch: Sequence[str], platform: str, session: Session) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -42,14 +44,17 @@ def run_all(
     """
     with ThreadPoolExecutor(max(1, workers)) as pool:
         futures: list[Future[Result | Exception]] = []
+        ended: SimpleQueue[None] = SimpleQueue()
         try:
             for function in functions:
-                futures.append(pool.submit(_outcome, function))  # noqa: PERF401 - kept when interrupted
-            while wait(futures, _WAKE_SECONDS).not_done:
-                on_wake()
+                futures.append(pool.submit(_outcome, function, ended))  # noqa: PERF401 - kept when interrupted
+            _wait(len(futures), ended, on_wake)
         except BaseException:
-            _cancel(futures)
-            stop()
+            try:
+                _give_up(futures, stop)
+            except BaseException:  # a second signal before anything was stopped: closed terminals send two
+                _give_up(futures, stop)
+                raise
             raise
     return [future.result() for future in futures]
 
@@ -63,13 +68,25 @@ def run_both(
     return one, other
 
 
-def _outcome(function: Callable[[], Result]) -> Result | Exception:
+def _outcome(function: Callable[[], Result], ended: SimpleQueue[None]) -> Result | Exception:
     try:
         return function()
     except Exception as error:  # noqa: BLE001 - handed on, in order, by the caller
         return error
+    finally:
+        ended.put(None)
 
 
-def _cancel(futures: Sequence[Future[Result | Exception]]) -> None:
+def _wait(number: int, ended: SimpleQueue[None], on_wake: Callable[[], object]) -> None:
+    """Wait in C alone: a second signal within Python's own waits would break their locks."""
+    while number:
+        with suppress(Empty):
+            ended.get(timeout=_WAKE_SECONDS)
+            number -= 1
+        on_wake()
+
+
+def _give_up(futures: Sequence[Future[Result | Exception]], stop: Callable[[], None]) -> None:
     for future in futures:
         future.cancel()
+    stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import signal
 import subprocess
@@ -23,10 +24,11 @@ from msgspec.structs import replace
 
 from gomab_tasks.errors import StoppedError, ToolError
 from gomab_tasks.parallel import run_all
-from gomab_tasks.secrets import Redact
+from gomab_tasks.secrets import Redact, redactor
 
 # INT and TERM together: `nox -j` kills a session 2 s after it asked it to end.
 _GRACE_SECONDS = 0.8
+_WAKE_SECONDS = 0.1
 # What is kept of a program that may print for ever: how it began, and how it ended.
 _FIRST_LINES, _LAST_LINES = 20, 200
 _LONGEST_LINE = 8192
@@ -156,12 +158,19 @@ class Processes:
             with self._lock:
                 self._running.discard(process)
 
+    def hide(self, *variables: Mapping[str, str]) -> None:
+        """Redact from now on what is secret in further variables as well."""
+        self.redact = redactor(self.environment, *variables)
+
     def stop(self) -> None:
-        """End every running child and its descendants: INT, then TERM, then KILL."""
+        """End every running child and its descendants: INT, then TERM, then KILL; called again, KILL."""
         with self._lock:
-            self._stopped = True
+            is_first, self._stopped = not self._stopped, True
             running = list(self._running)
-        _end_groups(running)
+        if is_first:
+            _end_groups(running)
+        else:
+            _signal_groups(running, signal.SIGKILL)
 
     def check(self) -> None:
         """Raise `StoppedError` once `stop()` was called; long loops call it to end early."""
@@ -181,11 +190,10 @@ class Processes:
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         child = self._start(words, cwd, self.environment | dict(env or {}), source)
         try:
-            stdout, stderr = self._communicate(child, stdin, on_line, limit)
+            stdout, stderr = self._listen(child, stdin, on_line, limit)
         except subprocess.TimeoutExpired:
             _end_groups([child])
-            for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
-                pipe.close()
+            _close(child)
             self.check()
             raise ToolError(f"{words[0]} did not end within {limit:g} s") from None
         finally:
@@ -224,7 +232,7 @@ class Processes:
             self._running.add(child)
         return child
 
-    def _communicate(
+    def _listen(
         self,
         child: subprocess.Popen[str],
         stdin: str | None,
@@ -232,10 +240,11 @@ class Processes:
         limit: float | None,
     ) -> tuple[str, str]:
         if on_line is None:
-            return child.communicate(stdin, limit)
+            return _communicate(child, stdin, limit)
         assert child.stderr is not None
         stderr, child.stderr = child.stderr, None  # so that communicate() leaves it to the thread
         lines: list[str] = []
+        told: list[str] = []
         failures: list[Exception] = []
 
         def read() -> None:
@@ -248,14 +257,48 @@ class Processes:
                     except Exception as error:  # noqa: BLE001 - raised below, in the caller's thread
                         failures.append(error)
                         _end_groups([child])
+                    told.append(line)
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-        stdout, _ = child.communicate(stdin, limit)
-        reader.join()
+        stdout, _ = _communicate(child, stdin, limit)
+        before = -1
+        while reader.is_alive() and (_group_is_alive(child) or not before == len(told) == len(lines)):
+            before = len(told)
+            reader.join(_GRACE_SECONDS)
         if failures:
             raise failures[0]
         return stdout, "".join(lines)
+
+
+def _communicate(child: subprocess.Popen[str], stdin: str | None, limit: float | None) -> tuple[str, str]:
+    """Read what a program prints, until its group has ended: others that it started may never.
+
+    Raises `TimeoutExpired` at the limit.
+    """
+    deadline = time.monotonic() + (math.inf if limit is None else limit)
+    while True:
+        is_over = not _group_is_alive(child)  # asked before its last words are read
+        wait = _GRACE_SECONDS if is_over else min(_WAKE_SECONDS, max(0.0, deadline - time.monotonic()))
+        try:
+            return child.communicate(stdin, wait)
+        except subprocess.TimeoutExpired as expired:
+            if is_over:
+                _close(child)
+                return _decode(expired.output), _decode(expired.stderr)
+            if time.monotonic() >= deadline:
+                raise
+            stdin = None  # is on its way
+
+
+def _decode(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace")
+
+
+def _close(child: subprocess.Popen[str]) -> None:
+    for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
+        with contextlib.suppress(OSError):  # stdin may hold what nobody took
+            pipe.close()
 
 
 def _end_groups(children: Sequence[subprocess.Popen[str]]) -> None:

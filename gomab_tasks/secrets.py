@@ -1,8 +1,8 @@
 """Keep secrets out of everything that people and machines read.
 
-Two things are secret: the values of environment variables whose names say so
-(TOKEN, PASSWORD, SECRET, KEY, …) and the user part of any URL (GOPROXY often
-carries one).
+Two things are secret: the values of variables whose names say so (TOKEN,
+PASSWORD, SECRET, KEY, …) and the user part of any URL (GOPROXY often carries
+one).
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ def is_secret_name(name: str) -> bool:
 
 
 def has_login(text: str) -> bool:
-    """Tell whether a URL in a text carries a login."""
-    return "://" in text and bool(_USERINFO.search(text))
+    """Tell whether a URL in a text carries a login; a name alone is none for ssh: `ssh://git@host`."""
+    return any(
+        ":" in found[0] or not text.endswith("ssh://", 0, found.start()) for found in _USERINFO.finditer(text)
+    )
 
 
-def redactor(environment: Mapping[str, str]) -> Redact:
+def redactor(*environments: Mapping[str, str]) -> Redact:
     """Make a function that replaces what is secret in a text by `***`."""
     # A key of several lines is also looked for line by line, as output comes.
     values = sorted(
         {
             part
+            for environment in environments
             for name, value in environment.items()
             if is_secret_name(name) and not _is_path(value)
             for part in (value, *value.splitlines())

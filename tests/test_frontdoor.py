@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,22 @@ class Answer:
 
     def text(self) -> str:
         return f"the number is {self.number} · ü"
+
+
+@dataclass(frozen=True)
+class Message:
+    words: dict[str, list[str]]
+
+    def text(self) -> str:
+        return str(self.words)
+
+
+class Unspeakable:
+    def text(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        return str(1 // 0)
 
 
 @pytest.fixture
@@ -74,8 +91,8 @@ def test_a_name_that_is_not_utf8_is_told(door: Door, capsys: pytest.CaptureFixtu
     error = SettingsError(f"no go.mod in {os.fsdecode(bytes([0x78, 0xFF]))}")
     assert run_task(door, Task(failing(error)), {}, as_json=True).code == 2
     shown = capsys.readouterr()
-    assert json.loads(shown.out)["error"] == "no go.mod in x\\udcff"
-    assert shown.err == "error: no go.mod in x\\udcff\n"
+    assert json.loads(shown.out)["error"] == "no go.mod in x\\xff"
+    assert shown.err == "error: no go.mod in x\\xff\n"
 
 
 def test_nothing_is_written_unasked(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +130,63 @@ def test_bug(door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "Traceback" in shown
     assert "ZeroDivisionError: ***" in shown
     assert "hunter2" not in shown
+
+
+def test_secrets_in_what_is_told(
+    door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a task says, and what it gives, is redacted on its way out: as text, JSON and file."""
+    monkeypatch.setenv("API_TOKEN", 'hunter"2hunter2')
+
+    def leak(project: Project) -> Message:
+        """Leak."""
+        project.prepare_output()
+        project.say('hunter"2hunter2')
+        return Message({"at https://me:pw@host": ['hunter"2hunter2']})
+
+    for as_json in (False, True):
+        assert run_task(door, Task(leak), {}, as_json=as_json).code == 0
+        shown = capsys.readouterr()
+        assert shown.err == "***\n"
+        told = [shown.out, (door.root / "build/gomab/results/leak.json").read_text()]
+        assert all("***" in text and "hunter" not in text and "me:pw" not in text for text in told)
+
+
+def test_a_name_that_is_not_utf8_in_a_result(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """The task goes well all the same; the name is spelled as in messages."""
+
+    def odd(project: Project) -> Message:
+        """Name a file."""
+        project.prepare_output()
+        return Message({os.fsdecode(b"x\xff"): [os.fsdecode(b"y\xff")]})
+
+    assert run_task(door, Task(odd), {}, as_json=True).code == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["result"] == {"words": {"x\\xff": ["y\\xff"]}}
+    assert shown.out == (door.root / "build/gomab/results/odd.json").read_text()
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_result_that_cannot_be_told(
+    door: Door, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    """What goes wrong after the task ends as any bug does, not in silence."""
+
+    def odd(_: Project) -> Unspeakable:
+        """Give what cannot be shown."""
+        return Unspeakable()
+
+    assert run_task(door, Task(odd), {}, as_json=as_json).code == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
+def test_streams_that_are_closed(door: Door, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Python has none then; the task runs all the same."""
+    monkeypatch.setattr(sys, name, None)
+    assert run_task(door, Task(answer), {}).code == 0
+    assert getattr(sys, name).name == os.devnull
+    getattr(sys, name).close()
 
 
 @pytest.mark.parametrize(

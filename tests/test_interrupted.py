@@ -150,7 +150,7 @@ def test_nothing_is_left(scene: Scene, door: str, number: signal.Signals, code: 
         output, _ = run.communicate(timeout=30)
     assert run.returncode == code, output
     assert "Traceback" not in output
-    assert "interrupted" in output or "terminated" in output
+    assert ("interrupted" if number == signal.SIGINT else "terminated") in output
     assert relatives(scene.variables) == []
     assert list(scene.temporary.iterdir()) == []
     assert list(scene.root.rglob(f"{TEMPORARY}*")) == []
@@ -162,11 +162,50 @@ def test_nothing_is_left(scene: Scene, door: str, number: signal.Signals, code: 
     verify_layout(Layout(scene.root / "build/gomab/images/hello"))
 
 
+ON_TERMINAL = """
+import fcntl, os, sys, termios
+terminal = os.open(sys.argv[1], os.O_RDWR)
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+for stream in range(3):
+    os.dup2(terminal, stream)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for children in /proc")
+@pytest.mark.usefixtures("go")
+@pytest.mark.parametrize("scene", ["compile"], indirect=True)
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", '"$@"; exit', "sh"]])
+def test_a_terminal_that_is_closed(scene: Scene, shell: list[str]) -> None:
+    """With the live view on it; nobody is left to read, and nothing goes on."""
+    ours, theirs = os.openpty()
+    words = [sys.executable, "-c", ON_TERMINAL, os.ttyname(theirs), *shell, *DOORS["gomab"]]
+    variables = {"TERM": "xterm", "TTY_COMPATIBLE": "1", "CI": "", "GITHUB_ACTIONS": ""}
+    with subprocess.Popen(
+        words, cwd=scene.root, env=os.environ | scene.variables | variables, start_new_session=True
+    ):
+        shown = bytearray()
+
+        def is_compiling() -> bool:
+            if select.select([ours], [], [], 0)[0]:
+                shown.extend(os.read(ours, 4096))
+            return b"\x1b[" in shown and scene.is_there()
+
+        wait_for(is_compiling)
+        os.close(theirs)
+        os.close(ours)
+    wait_for(lambda: not relatives(scene.variables))
+    assert list(scene.root.rglob(f"{TEMPORARY}*")) == []
+    result = json.loads((scene.root / "build/gomab/results/images.json").read_text())
+    assert (result["exit_code"], result["error"]) == (143, "terminated")
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for children in /proc")
 @pytest.mark.usefixtures("go")
 @pytest.mark.parametrize("scene", ["compile"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_end_with_nox(scene: Scene, number: signal.Signals) -> None:
+@pytest.mark.parametrize("moment", ["its first worker starts", "compilers run"])
+def test_workers_end_with_nox(scene: Scene, number: signal.Signals, moment: str) -> None:
     """`nox -j` that is killed tells its workers nothing: they see it themselves, and compile no more."""
     words = ["-j", "2", "-s", "image"]
     with subprocess.Popen(
@@ -177,7 +216,8 @@ def test_workers_end_with_nox(scene: Scene, number: signal.Signals) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as run:
-        wait_for(scene.is_there)
+        starts = moment == "its first worker starts"
+        wait_for((lambda: len(relatives(scene.variables)) > 1) if starts else scene.is_there)
         os.kill(run.pid, number)
     wait_for(lambda: not relatives(scene.variables))
     assert list(scene.root.rglob(f"{TEMPORARY}*")) == []

@@ -5,18 +5,18 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
-from concurrent import futures
 from types import FrameType
 
 import pytest
 
+from gomab_tasks import parallel
 from gomab_tasks.parallel import run_all, run_both
 
 
 def main_thread_waits() -> bool:
     """Tell whether all functions were handed out, so that the interruption comes in between."""
     frame: FrameType | None = sys._current_frames()[threading.main_thread().ident or 0]
-    while frame and frame.f_code is not futures.wait.__code__:
+    while frame and frame.f_code is not parallel._wait.__code__:
         frame = frame.f_back
     return frame is not None
 
@@ -90,6 +90,27 @@ def test_an_interruption_ends_all(number: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_all(functions, 1, stopped.set)
     assert calls == ["0 starts", "0 ends"]
+
+
+def test_a_second_interruption_stops_as_well() -> None:
+    """A terminal that is closed sends two signals; the second may come before the first stopped anything."""
+    stopped = threading.Event()
+    calls: list[str] = []
+
+    def stop() -> None:
+        calls.append("stop")
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        stopped.set()
+
+    def work() -> bool:
+        _thread.interrupt_main()
+        return stopped.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all([work], 1, stop)
+    assert calls == ["stop", "stop"]
+    assert stopped.is_set()
 
 
 def test_of_calls_within_calls_the_outermost_is_interrupted() -> None:

@@ -181,6 +181,36 @@ def test_stop_ends_the_whole_group(processes: Processes, tmp_path: Path) -> None
     wait_for(lambda: not any(map(is_running, pids)))
 
 
+@pytest.mark.parametrize("on_line", [None, ignore])
+def test_a_descendant_that_stays(
+    processes: Processes, tmp_path: Path, on_line: Callable[[str], None] | None
+) -> None:
+    """One with a session of its own, as ssh leaves, holds the pipes open: the program's end counts."""
+    text = (
+        "import subprocess, sys\n"
+        "stays = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " start_new_session=True)\n"
+        "open('pid', 'w').write(str(stays.pid)); print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    )
+    done = processes.run(python(text), cwd=tmp_path, on_line=on_line)
+    pid = int((tmp_path / "pid").read_text())
+    assert is_running(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_listener_that_is_slow(processes: Processes) -> None:
+    """Every line is told, however long after the program's end."""
+    lines: list[str] = []
+
+    def listen(line: str) -> None:
+        time.sleep(0.5)
+        lines.append(line)
+
+    processes.run(python("import sys; sys.stderr.write('1\\n2\\n3\\n')"), on_line=listen)
+    assert lines == ["1", "2", "3"]
+
+
 def test_stop_is_gentle_first(processes: Processes, tmp_path: Path) -> None:
     """INT comes first, so that a child may clean up, and nobody waits longer than needed."""
     text = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gomab_tasks.secrets import redactor
+from gomab_tasks.secrets import has_login, redactor
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END PRIVATE KEY-----\n"
 
@@ -83,3 +83,26 @@ def test_values_of_several_lines() -> None:
 def test_urls(text: str, redacted: str) -> None:
     """The user part of every URL goes, and nothing else of it."""
     assert redactor({})(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("direct,https://me:pw@proxy.example", True),
+        ("https://token@proxy.example", True),
+        ("ssh://git:pw@host/x", True),
+        ("ssh://git@host/x", False),
+        ("ssh://git@host https://token@proxy.example", True),
+        ("https://proxy.example/x@v1", False),
+        ("git@github.com:o/r", False),
+    ],
+)
+def test_logins(text: str, *, is_one: bool) -> None:
+    """A name or a token is one, but for ssh, where a name alone only says how to call."""
+    assert has_login(text) == is_one
+
+
+def test_several_environments() -> None:
+    """Each has its own value of a name."""
+    redact = redactor({"A_TOKEN": "abcdef"}, {"A_TOKEN": "abcdefghij"})
+    assert redact("abcdefghij abcdef") == "*** ***"

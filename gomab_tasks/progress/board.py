@@ -122,6 +122,10 @@ class Board:
         works = self.platforms.get(platform, [])
         return any(work.is_planned for work in works) and all(work.is_ended for work in works)
 
+    def is_late(self, event: Event) -> bool:
+        """Tell whether a step speaks after the end, which told of it; a second Ctrl-C ends the wait."""
+        return self.end is not None and event.kind in _STATES
+
     def close(self, error: type[BaseException] | None, now: float) -> list[Work]:
         """End the run; give the works that this stopped.
 

@@ -54,6 +54,8 @@ class GitHub:
     def __call__(self, event: Event) -> None:
         """Show an event, or keep its lines for the platform's group."""
         with self._lock:
+            if self._board.is_late(event):
+                return
             self._board.apply(event, time.monotonic())
             self._writer.write(self._lines(event))
 

@@ -6,7 +6,6 @@ A run of less than `DELAY_SECONDS` shows no live view and does not load rich.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from gomab_tasks.progress.drawing import ASCII, UNICODE, Line, Piece, Space
 from gomab_tasks.progress.events import Event
 from gomab_tasks.progress.frame import compose, conclude, conclude_briefly, failure_lines, message_lines
 from gomab_tasks.progress.plain import remark_lines
-from gomab_tasks.progress.text import LineWriter, can_encode, wrapped
+from gomab_tasks.progress.text import LineWriter, can_encode, terminal_size, wrapped
 
 if TYPE_CHECKING:
     from gomab_tasks.progress.screen import Screen
@@ -103,10 +102,7 @@ class Live:
         return [[], *lines] if self._has_remarks and lines else lines
 
     def _space(self) -> Space:
-        try:
-            width, height = os.get_terminal_size(self._stream.fileno())
-        except (OSError, ValueError):
-            width, height = 0, 0
+        width, height = terminal_size(self._stream)
         # The last column stays free, as not every terminal writes there without
         # a jump; one line for the cursor, one between remarks and frame.
         return Space(max((width or 80) - 1, 1), max((height or 24) - 2, 1), self._glyphs)

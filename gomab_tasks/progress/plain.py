@@ -13,7 +13,14 @@ from typing import Self, TextIO
 from gomab_tasks.progress.board import Board, Work
 from gomab_tasks.progress.events import Event
 from gomab_tasks.progress.failures import Failures
-from gomab_tasks.progress.text import LineWriter, indented, printable_line, printable_lines
+from gomab_tasks.progress.text import (
+    LineWriter,
+    indented,
+    printable_line,
+    printable_lines,
+    terminal_size,
+    wrapped,
+)
 
 # Of the other steps, which take moments, only the end is worth a line.
 LONG_STEPS = frozenset({"compile", "download", "push", "pull", "smoke"})
@@ -30,6 +37,7 @@ class Plain:
 
     def __init__(self, stream: TextIO, *, quiet: bool = False) -> None:
         self._writer = LineWriter(stream)
+        self._width = terminal_size(stream)[0]
         self._lock = threading.RLock()
         self._quiet = quiet
         self._failures = Failures()
@@ -41,9 +49,11 @@ class Plain:
     def __call__(self, event: Event) -> None:
         """Show an event."""
         with self._lock:
+            if self._board.is_late(event):
+                return
             self._board.apply(event, time.monotonic())
             if not self._quiet or event.kind == "warned":
-                self._writer.write(event_lines(event, self._failures))
+                self._write(event_lines(event, self._failures))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -52,12 +62,17 @@ class Plain:
         with self._lock:
             stopped = self._board.close(kind, now)
             if not self._quiet:
-                self._writer.write(stopped_lines(stopped, now) + closing_lines(self._board))
+                self._write(stopped_lines(stopped, now) + closing_lines(self._board))
 
     def report(self, message: str) -> None:
         """Show what the run failed with, whole; scripts look for `error:`."""
         first, *rest = printable_lines(message)
-        self._writer.write([f"error: {first}", *indented(rest)])
+        self._write([f"error: {first}", *indented(rest)])
+
+    def _write(self, lines: list[str]) -> None:
+        if self._width:  # of a terminal; its last column stays free, as in the live view
+            lines = [part for line in lines for part in wrapped(line, self._width - 1)]
+        self._writer.write(lines)
 
 
 def event_lines(event: Event, failures: Failures) -> list[str]:

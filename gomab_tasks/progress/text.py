@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 import unicodedata
 from collections.abc import Iterable
 from typing import TextIO
+
+from gomab_tasks.files import spell_bytes
 
 # Only complete sequences go; a lone escape character is made visible instead,
 # so that nothing can hide the rest of a message. Source: ECMA-48, 5.4 and 5.6.
@@ -30,7 +33,7 @@ def printable(text: str) -> str:
     """Take out terminal sequences, show other controls by their number, keep line ends."""
     if text.isascii() and text.isprintable():
         return text
-    text = _SEQUENCES.sub("", text.replace("\r\n", "\n").expandtabs())
+    text = _SEQUENCES.sub("", spell_bytes(text).replace("\r\n", "\n").expandtabs())
     return _UNSAFE.sub(lambda match: _escaped(match[0]), text)
 
 
@@ -125,6 +128,14 @@ def can_encode(stream: TextIO, characters: str) -> bool:
 
 def _encoding(stream: TextIO) -> str:
     return getattr(stream, "encoding", None) or "utf-8"
+
+
+def terminal_size(stream: TextIO) -> tuple[int, int]:
+    """Give columns and lines of a stream's terminal; zeros where it has none or does not tell."""
+    try:
+        return os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 0, 0
 
 
 class LineWriter:

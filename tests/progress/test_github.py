@@ -91,6 +91,18 @@ error: api linux/amd64, linux/arm64: after 3.2 s: cmd/api/main.go:41:7: undefine
     )
 
 
+def test_a_step_that_ends_after_the_end() -> None:
+    """The run has told of it already."""
+    stream = io.StringIO()
+    view = GitHub(stream, {}, Path())
+    view(Event("started", "push", "api"))
+    with pytest.raises(KeyboardInterrupt), view:
+        raise KeyboardInterrupt
+    told = stream.getvalue()
+    view(Event("stopped", "push", "api"))
+    assert stream.getvalue() == told
+
+
 def test_quiet_leaves_annotations() -> None:
     """No groups, no lines: only what went wrong."""
     assert shown(*EVENTS, quiet=True) == (

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
+import termios
 import threading
 
 import pytest
@@ -63,6 +66,36 @@ def shown(*events: Event, quiet: bool = False) -> str:
 def test_one_line_per_event() -> None:
     """Golden: columns by two spaces, seconds, no colours, what was cut off is told."""
     assert shown(*EVENTS) == GOLDEN
+
+
+def test_a_step_that_ends_after_the_end() -> None:
+    """A second Ctrl-C ended the wait for it: that it was stopped is told already; warnings come through."""
+    stream = io.StringIO()
+    view = Plain(stream)
+    view(Event("started", "push", "api"))
+    with pytest.raises(KeyboardInterrupt), view:
+        raise KeyboardInterrupt
+    view(Event("stopped", "push", "api"))
+    view(Event("warned", text="left behind"))
+    assert stream.getvalue().count("push") == 2
+    assert stream.getvalue().endswith("stopped after 0.0 s\nwarning: left behind\n")
+
+
+def test_words_stay_whole_on_a_terminal() -> None:
+    """Warnings and the report are broken between words, as in the live view; in a pipe lines stay whole."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 30))
+    with os.fdopen(ours, "rb", 0) as terminal, os.fdopen(theirs, "w") as stream:
+        view = Plain(stream, quiet=True)
+        view(Event("warned", text="migrations/.env is ignored by git"))
+        view.report("cmd/broken/broken_arm64.go is wrong\nLog: build/gomab/logs/broken.txt")
+        shown = ""
+        while not shown.endswith("broken.txt\n"):
+            shown += terminal.read(4096).decode().replace("\r", "")
+    assert shown == (
+        "warning: migrations/.env is\n  ignored by git\n"
+        "error:\n  cmd/broken/broken_arm64.go\n  is wrong\n  Log:\n    build/gomab/logs/broken.txt\n"
+    )
 
 
 def test_quiet_leaves_warnings() -> None:

@@ -33,7 +33,8 @@ from gomab_tasks.progress.text import (
         ("\tindented", "        indented"),
         ("access = \u202e'admin'", "access = \\u202e'admin'"),
         ("line\u2028separator", "line\\u2028separator"),
-        ("name\udcff", "name\\udcff"),
+        ("name\udcff", "name\\xff"),
+        ("half a pair \ud800", "half a pair \\ud800"),
         ("größe 大小 ✓", "größe 大小 ✓"),
     ],
 )
