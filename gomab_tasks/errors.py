@@ -71,6 +71,14 @@ class VerificationError(GomabError):
     exit_code = 7
 
 
+class DamagedError(VerificationError):
+    """Report what is wrong in an image's bytes, and is mended by making it again."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(f"{problem}; make the image again")
+
+
 class RegistryError(GomabError):
     """Report a registry that refused, failed or could not be reached."""
 
@@ -115,7 +123,8 @@ def map_all(function: Callable[[T], V], items: Iterable[T]) -> list[V]:
         except (VerificationError, NotMeasurableError) as error:
             errors.append(error)
     if errors:
-        raise type(errors[0])("\n".join(dict.fromkeys(map(str, errors))))
+        kind = VerificationError if isinstance(errors[0], VerificationError) else NotMeasurableError
+        raise kind("\n".join(dict.fromkeys(map(str, errors))))
     return results
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gomab_tasks import files
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError
 from gomab_tasks.oci.descriptor import INDEX, Descriptor, digest_of, to_json
 from gomab_tasks.oci.image import Manifest, index_bytes
 from gomab_tasks.oci.layout import LAYOUT_VERSION, Layout, blob_name
@@ -107,7 +107,7 @@ def _write(entries: Sequence[Entry], path: Path) -> None:
             file.write(piece)
         damaged = [name for name, found in contents.items() if _is_damaged(name, found)]
         if damaged:
-            raise VerificationError(f"{damaged[0]}: is damaged; make the image again")
+            raise DamagedError(f"{damaged[0]}: is damaged")
 
 
 def _is_damaged(name: str, found: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError, VerificationError
 from gomab_tasks.grammar import is_digest
 from gomab_tasks.platforms import Platform, PlatformError
 
@@ -53,7 +53,7 @@ def read_object(content: bytes, where: str) -> dict[str, object]:
     try:
         document = read_json(content)
     except ValueError as error:
-        raise VerificationError(f"{where}: is not JSON: {error}; make the image again") from None
+        raise DamagedError(f"{where}: is not JSON: {error}") from None
     return as_object(document, where)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
 
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError, VerificationError
 from gomab_tasks.oci.descriptor import (
     INDEX,
     MANIFEST,
@@ -201,9 +201,7 @@ def _read_versioned(content: bytes, media_type: str, where: str) -> dict[str, ob
     document = read_object(content, where)
     for key, expected in (("schemaVersion", SCHEMA_VERSION), ("mediaType", media_type)):
         if document.get(key) != expected:
-            raise VerificationError(
-                f"{where}: {key} is {document.get(key)!r}; expected {expected!r}; make the image again"
-            )
+            raise DamagedError(f"{where}: {key} is {document.get(key)!r}; expected {expected!r}")
     return document
 
 

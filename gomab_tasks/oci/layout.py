@@ -17,7 +17,7 @@ from typing import IO
 from msgspec import Struct
 
 from gomab_tasks import files
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError, VerificationError
 from gomab_tasks.oci.descriptor import (
     INDEX,
     LARGEST_DOCUMENT,
@@ -33,7 +33,6 @@ LAYOUT_VERSION = "1.0.0"
 
 _PIECE = 1 << 20
 _BLOB_NAME = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "make the image again"
 
 
 def blob_name(digest: str) -> str:
@@ -142,11 +141,11 @@ class Layout(Struct, frozen=True):
         where = blob_name(descriptor.digest)
         path = self.blob_path(descriptor.digest)
         if not path.is_file():
-            raise VerificationError(f"{where}: is missing; {_AGAIN}")
+            raise DamagedError(f"{where}: is missing")
         with files.read_errors(path):
             size = path.stat().st_size
         if size != descriptor.size:
-            raise VerificationError(f"{where}: has {size} bytes; expected {descriptor.size}; {_AGAIN}")
+            raise DamagedError(f"{where}: has {size} bytes; expected {descriptor.size}")
 
     def write_index(self, index: Descriptor) -> None:
         """Make the nested index the layout's one image.
@@ -162,9 +161,7 @@ class Layout(Struct, frozen=True):
         document = read_object(self._read_file("oci-layout"), "oci-layout")
         version = document.get("imageLayoutVersion")
         if version != LAYOUT_VERSION:
-            raise VerificationError(
-                f"oci-layout: imageLayoutVersion is {version!r}; expected {LAYOUT_VERSION!r}; {_AGAIN}"
-            )
+            raise DamagedError(f"oci-layout: imageLayoutVersion is {version!r}; expected {LAYOUT_VERSION!r}")
 
     def read_index(self) -> tuple[Descriptor, Index]:
         """Read the nested index that index.json points to.
@@ -173,18 +170,18 @@ class Layout(Struct, frozen=True):
         """
         entries = Index.from_bytes(self._read_file("index.json"), "index.json").manifests
         if len(entries) != 1:
-            raise VerificationError(f"index.json: lists {len(entries)} images; expected one; {_AGAIN}")
+            raise DamagedError(f"index.json: lists {len(entries)} images; expected one")
         entry = entries[0]
         if entry.media_type != INDEX:
-            raise VerificationError(
-                f"index.json: manifests[0]: mediaType is '{entry.media_type}'; expected '{INDEX}'; {_AGAIN}"
+            raise DamagedError(
+                f"index.json: manifests[0]: mediaType is '{entry.media_type}'; expected '{INDEX}'"
             )
         return entry, Index.from_bytes(self.read_blob(entry), blob_name(entry.digest))
 
     def _read_file(self, name: str) -> bytes:
         path = self.folder / name
         if not path.is_file():
-            raise VerificationError(f"{name}: is missing in {self.folder}; {_AGAIN}")
+            raise DamagedError(f"{name}: is missing")
         with files.read_errors(path):
             return path.read_bytes()
 
@@ -230,6 +227,6 @@ class Layout(Struct, frozen=True):
 
 def _check_digest(descriptor: Descriptor, found: str) -> None:
     if found != descriptor.digest:
-        raise VerificationError(
-            f"{blob_name(descriptor.digest)}: its content has the digest {found}; it is damaged; {_AGAIN}"
+        raise DamagedError(
+            f"{blob_name(descriptor.digest)}: its content has the digest {found}; it is damaged"
         )

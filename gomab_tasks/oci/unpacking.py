@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError
 from gomab_tasks.oci.compression import decompress
 from gomab_tasks.oci.descriptor import LAYER_GZIP, Descriptor
 from gomab_tasks.oci.layout import Layout, blob_name
@@ -69,4 +69,4 @@ def unpacking(layout: Layout, descriptor: Descriptor) -> Iterator[Unpacked]:
         yield Unpacked(decompress(pieces) if descriptor.media_type == LAYER_GZIP else pieces)
     except (zlib.error, EOFError) as error:
         where = blob_name(descriptor.digest)
-        raise VerificationError(f"{where}: cannot be decompressed: {error}; make the image again") from None
+        raise DamagedError(f"{where}: cannot be decompressed: {error}") from None

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError, VerificationError
 from gomab_tasks.oci.descriptor import CONFIG, LAYER_GZIP, LAYER_TAR, MANIFEST, Descriptor, Layer
 from gomab_tasks.oci.image import Config, Manifest
 from gomab_tasks.oci.layout import Layout, blob_name
 from gomab_tasks.oci.members import check_tar
 from gomab_tasks.oci.unpacking import unpacking
 from gomab_tasks.platforms import Platform, PlatformError, duplicates
-
-_AGAIN = "make the image again"
 
 
 class VerifiedImage(Struct, frozen=True):
@@ -56,9 +54,9 @@ def verify_layout(layout: Layout, known: Mapping[str, Layer] | None = None) -> t
     where = blob_name(index.digest)
     platforms = [_platform_of(entry, f"{where}: manifests[{i}]") for i, entry in enumerate(content.manifests)]
     if not platforms:
-        raise VerificationError(f"{where}: lists no manifest; {_AGAIN}")
+        raise DamagedError(f"{where}: lists no manifest")
     if twice := duplicates(platforms):
-        raise VerificationError(f"{where}: lists {twice[0]} more than once; {_AGAIN}")
+        raise DamagedError(f"{where}: lists {twice[0]} more than once")
     layers = _Layers(layout, known or {}, {})
     return tuple(
         _verify_image(layers, entry, platform)
@@ -84,11 +82,9 @@ def verify_image(
 
 def _platform_of(entry: Descriptor, where: str) -> Platform:
     if entry.media_type != MANIFEST:
-        raise VerificationError(
-            f"{where}: mediaType is '{entry.media_type}'; expected '{MANIFEST}'; {_AGAIN}"
-        )
+        raise DamagedError(f"{where}: mediaType is '{entry.media_type}'; expected '{MANIFEST}'")
     if entry.platform is None:
-        raise VerificationError(f"{where}: has no platform; {_AGAIN}")
+        raise DamagedError(f"{where}: has no platform")
     try:
         return Platform.parse(str(entry.platform))
     except PlatformError:
@@ -103,8 +99,8 @@ def _verify_image(layers: _Layers, manifest: Descriptor, platform: Platform) -> 
     where = blob_name(manifest.digest)
     content = Manifest.from_bytes(layout.read_blob(manifest), where)
     if content.config.media_type != CONFIG:
-        raise VerificationError(
-            f"{where}: config: mediaType is '{content.config.media_type}'; expected '{CONFIG}'; {_AGAIN}"
+        raise DamagedError(
+            f"{where}: config: mediaType is '{content.config.media_type}'; expected '{CONFIG}'"
         )
     config_where = blob_name(content.config.digest)
     config = Config.from_bytes(layout.read_blob(content.config), config_where)
@@ -118,19 +114,17 @@ def _verify_image(layers: _Layers, manifest: Descriptor, platform: Platform) -> 
 
 def _check_config(config: Config, manifest: Manifest, platform: Platform, where: str) -> None:
     if config.platform != platform:
-        raise VerificationError(
-            f"{where}: is for {config.platform}; its manifest is for {platform}; {_AGAIN}"
-        )
+        raise DamagedError(f"{where}: is for {config.platform}; its manifest is for {platform}")
     if len(config.diff_ids) != len(manifest.layers):
-        raise VerificationError(
+        raise DamagedError(
             f"{where}: rootfs: has {len(config.diff_ids)} diff_ids;"
-            f" the manifest has {len(manifest.layers)} layers; {_AGAIN}"
+            f" the manifest has {len(manifest.layers)} layers"
         )
     steps = sum(not step.empty_layer for step in config.history)
     if config.history and steps != len(manifest.layers):
-        raise VerificationError(
+        raise DamagedError(
             f"{where}: history: has {steps} steps that made a layer;"
-            f" the manifest has {len(manifest.layers)} layers; {_AGAIN}"
+            f" the manifest has {len(manifest.layers)} layers"
         )
 
 
@@ -152,9 +146,9 @@ class _Layers:
         if layer is None or not self.layout.has_blob(descriptor):
             layer = self._checked[descriptor] = self._read(descriptor)
         if layer.diff_id != diff_id:
-            raise VerificationError(
+            raise DamagedError(
                 f"{diff_id_where}: is {diff_id}, but {blob_name(descriptor.digest)}"
-                f" unpacks to {layer.diff_id}; {_AGAIN}"
+                f" unpacks to {layer.diff_id}"
             )
         return layer
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from gomab_tasks.errors import NotMeasurableError, VerificationError, map_all
+from gomab_tasks.errors import DamagedError, NotMeasurableError, VerificationError, map_all
 from gomab_tasks.oci.descriptor import Descriptor, Layer
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage, verify_image, verify_layout
@@ -181,7 +181,7 @@ def layout_errors(project: Project, layout: Layout) -> Iterator[None]:
     try:
         yield
     except VerificationError as error:
-        problem = str(error).replace(f" in {layout.folder}", "").removesuffix("; make the image again")
+        problem = error.problem if isinstance(error, DamagedError) else error
         raise VerificationError(
             f"{project.shown(layout.folder)}/{problem}; make it again: {project.type('images')}"
         ) from None

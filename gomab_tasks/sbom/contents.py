@@ -13,7 +13,7 @@ from typing import BinaryIO
 from msgspec import Struct, field
 
 from gomab_tasks import __version__, files
-from gomab_tasks.errors import VerificationError
+from gomab_tasks.errors import DamagedError
 from gomab_tasks.golang.buildinfo import BuildInfo, find_build_info
 from gomab_tasks.golang.executable import read_executable
 from gomab_tasks.golang.slices import FormatError, Slices
@@ -120,9 +120,7 @@ def _created(config: Mapping[str, object], where: str) -> str:
     try:
         time = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise VerificationError(
-            f"{where}: created is '{text}'; expected a time; make the image again"
-        ) from None
+        raise DamagedError(f"{where}: created is '{text}'; expected a time") from None
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
