@@ -175,8 +175,11 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 def _try_lock(path: Path, operation: int) -> int | None:
     """Give the open file of the lock, or nothing while others hold it or it was just removed."""
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:  # the folder was removed in between
+            return None
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(descriptor), path.stat()):

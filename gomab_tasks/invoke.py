@@ -30,7 +30,7 @@ import gomab_tasks
 from gomab_tasks.errors import SettingsError, StorageError
 from gomab_tasks.frontdoor import Door, open_streams, printing, run_task
 from gomab_tasks.project import find_root
-from gomab_tasks.tasks import TASKS, Task
+from gomab_tasks.tasks import TASKS, Task, task_names
 from gomab_tasks.tasks.options import GENERAL, TaskOption
 
 _SCRIPT_OPTIONS = frozenset(
@@ -46,7 +46,7 @@ _PARSER_WORDS = {
 def collection(
     *,
     root: str | Path | None = None,
-    only: Names[str] = (),
+    only: str | Names[str] = (),
     settings: Mapping[str, object] | None = None,
 ) -> Collection:
     """Make a namespace of all tasks; add it to yours, or use it as the namespace itself.
@@ -60,15 +60,18 @@ def collection(
 
     The table is read when a task runs, so listing works with a broken one.
 
-    Raises `ValueError` for names that are no tasks.
+    Ends Invoke with a line for names that are no tasks: an exception here would show as a traceback.
     """
-    known = [task.name for task in TASKS]
-    for wrong in set(only) - set(known):
-        raise ValueError(f"gomab has no task {wrong!r}; tasks: {', '.join(known)}")
-    offered = [task for task in TASKS if not only or task.name in only]
-    left_out = {*known} - {task.name for task in offered}
+    known = {task.name for task in TASKS}
+    offered = task_names(only) or known
+    if wrong := sorted(offered - known):
+        raise _usage_error(
+            f"collection() was asked for {', '.join(map(repr, wrong))}, which is no task; "
+            f"tasks: {', '.join(sorted(known))}"
+        )
+    left_out = known - offered
     door = Door(Path(root or ".").resolve(), settings, "invoke {}", left_out)
-    return Collection(*(_InvokeTask(door, task) for task in offered))
+    return Collection(*(_InvokeTask(door, task) for task in TASKS if task.name in offered))
 
 
 def main() -> None:
@@ -139,11 +142,26 @@ def _run(door: Door, task: Task, context: Context, values: dict[str, Any]) -> No
     if context.config.run.dry:
         plan = door.command.format("plan")
         raise _usage_error(f"--dry means nothing to gomab; `{plan}` shows what would happen")
-    general = {option.name: values.pop(option.name) for option in GENERAL}
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    options = _filled(task, values)
+    general = {option.name: options.pop(option.name) for option in GENERAL}
     outcome = run_task(door, task, options, as_json=general["json"], quiet=general["quiet"])
     if outcome.code:
         raise Exit(code=outcome.code)  # the message was shown
+
+
+def _filled(task: Task, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give all options: Invoke's parser gives each, calls from tasks (`pre`, `call`) only some."""
+    declared = {option.name: option for option in (*task.options, *GENERAL)}
+    if unknown := sorted(set(values) - set(declared)):
+        names = ", ".join(sorted(declared))
+        raise _usage_error(f"{task.name} was called with {', '.join(unknown)}; its options: {names}")
+    filled = {name: option.default for name, option in declared.items()} | dict(values)
+    lists = [name for name, option in declared.items() if option.kind == "words"]
+    return filled | {name: _words(filled[name]) for name in lists}
+
+
+def _words(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _command(task: Task) -> str:

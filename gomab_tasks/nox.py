@@ -10,7 +10,7 @@ reads the table and nothing else.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from gomab_tasks.frontdoor import Door, run_task
 from gomab_tasks.platforms import Platform
 from gomab_tasks.selection import select
 from gomab_tasks.settings import Group, read_settings
-from gomab_tasks.tasks import TASKS, Task
+from gomab_tasks.tasks import TASKS, Task, task_names
 from gomab_tasks.tasks.commandline import parse_options
 from gomab_tasks.tasks.options import GENERAL
 
@@ -35,8 +35,8 @@ def register(
     *,
     root: str | Path | None = None,
     prefix: str = "",
-    only: Collection[str] = (),
-    default: bool | Collection[str] = False,
+    only: str | Collection[str] = (),
+    default: bool | str | Collection[str] = False,
     settings: Mapping[str, object] | None = None,
 ) -> None:
     """Register one session for each task; call it last in the noxfile.
@@ -55,26 +55,32 @@ def register(
     """
     door = Door(Path(root or Path.cwd()).resolve(), settings, f"nox -s {prefix}{{}}")
     known = {task.name for task in TASKS}
-    defaults = known if default is True else set(default or ())
-    chosen = [task for task in TASKS if not only or task.name in only]
-    _check_names(known, {*only, *defaults}, [f"{prefix}{task.name}" for task in chosen])
+    offered = task_names(only) or known
+    defaults = offered if default is True else task_names(default or ())
+    chosen = [task for task in TASKS if task.name in offered]
+    _check_names(known, offered, defaults, [f"{prefix}{task.name}" for task in chosen])
     for task in chosen:
         _register(door, task, f"{prefix}{task.name}", is_default=task.name in defaults)
 
 
-def _check_names(known: Collection[str], asked: Collection[str], sessions: Collection[str]) -> None:
-    """End Nox with one line: an exception here would show as a traceback."""
-    problems = [
-        f"noxfile: register() was asked for '{name}', which is no task; tasks: {', '.join(sorted(known))}"
-        for name in sorted(set(asked) - set(known))
-    ] + [
-        f"noxfile: a session '{name}' exists already; call register(prefix=\"go-\") or name others in only="
-        for name in sessions
-        if name in nox.registry.get()
-    ]
+def _check_names(known: set[str], offered: set[str], defaults: set[str], sessions: Collection[str]) -> None:
+    """End Nox with a line for each problem: an exception here would show as a traceback."""
+    problems = list(_problems(known, offered, defaults, sessions))
     if problems:
-        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+        sys.stderr.write("".join(f"noxfile: {problem}\n" for problem in problems))
         raise SystemExit(SettingsError.exit_code)
+
+
+def _problems(
+    known: set[str], offered: set[str], defaults: set[str], sessions: Collection[str]
+) -> Iterator[str]:
+    for name in sorted((offered | defaults) - known):
+        yield f"register() was asked for '{name}', which is no task; tasks: {', '.join(sorted(known))}"
+    for name in sorted((defaults & known) - offered):
+        yield f"register() has '{name}' in default=, but not in only=; add it there"
+    for name in sessions:
+        if name in nox.registry.get():
+            yield f"a session '{name}' exists already; call register(prefix=\"go-\") or name others in only="
 
 
 def _register(door: Door, task: Task, name: str, *, is_default: bool) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gomab_tasks import files
-from gomab_tasks.errors import StorageError
+from gomab_tasks.errors import SettingsError, StorageError
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
@@ -101,8 +101,10 @@ class Project(Struct, frozen=True):
     def type(self, words: str) -> str:
         """Spell what the user types to start another task, with options: `size --update`."""
         task, space, options = words.partition(" ")
-        dashes = "-- " if options and self.command.startswith("nox ") else ""
-        return f"{self.command.format(task)}{space}{dashes}{options}"
+        # The script has all tasks, also those that a task file leaves out.
+        command = "gomab {}" if task in self.left_out else self.command
+        dashes = "-- " if options and command.startswith("nox ") else ""
+        return f"{command.format(task)}{space}{dashes}{options}"
 
     def heading(self, words: str) -> str:
         """Write the first line of a file that a task writes from the table."""
@@ -148,6 +150,8 @@ def open_project(
     Raises `SettingsError` with every problem of the table at once.
     """
     root = Path(root).resolve()
+    if not root.is_dir():
+        raise SettingsError(f"{root}: is no folder; set `root` in the task file to that of pyproject.toml")
     variables = os.environ if environment is None else environment
     processes = processes or Processes(variables, redactor(variables))
     read = read_settings(root, settings)

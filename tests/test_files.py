@@ -213,6 +213,21 @@ def test_lock_between_threads(tmp_path: Path) -> None:
     assert most == 1
 
 
+def test_a_lock_whose_folder_goes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`clean` may remove the folder before the lock is in it; then both are made again."""
+    lock = tmp_path / "locks" / "a.lock"
+    real = os.open
+
+    def remove_first(path: Path, *rest: int) -> int:
+        monkeypatch.setattr(os, "open", real)
+        lock.parent.rmdir()
+        return real(path, *rest)
+
+    monkeypatch.setattr(os, "open", remove_first)
+    with files.locked(lock):
+        assert lock.is_file()
+
+
 def test_removed_lock(tmp_path: Path) -> None:
     """Where a lock's file is removed while others wait, they still exclude each other."""
     path = tmp_path / "lock"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from invoke.exceptions import Exit
 
 from gomab_tasks.invoke import collection
 from gomab_tasks.tasks import TASKS
@@ -194,7 +195,31 @@ def test_reader_that_leaves(root: Path, words: list[str]) -> None:
 
 
 def test_choice() -> None:
-    """Tasks can be chosen by name; a wrong name is a mistake in tasks.py."""
+    """Tasks can be chosen by name; a wrong name ends Invoke with one line."""
     assert sorted(collection(only=["images", "plan"]).task_names) == ["images", "plan"]
-    with pytest.raises(ValueError, match="gomab has no task 'imagse'; tasks: doctor"):
+    assert sorted(collection(only="images").task_names) == ["images"]
+    with pytest.raises(Exit, match=r"error: .* was asked for 'imagse', which is no task; tasks: archive"):
         collection(only=["imagse"])
+
+
+def test_calls_from_other_tasks(root: Path) -> None:
+    """What `pre`, `call` and plain calls do not name has its default; a wrong name is told in one line."""
+    (root / "tasks.py").write_text(
+        "from invoke import Collection, call, task\n"
+        "from gomab_tasks.invoke import collection\n"
+        "go = collection()\n"
+        "@task(pre=[go['plan'], call(go['plan'], arch=['arm64'], json=True)])\n"
+        "def both(c): pass\n"
+        "@task\n"
+        "def inner(c): go['plan'](c, arch='arm64', json=True)\n"
+        "@task\n"
+        "def wrong(c): go['plan'](c, arhc='arm64')\n"
+        "ns = Collection(both, inner, wrong, go=go)\n"
+    )
+    planned = invoke(root, "both").stdout
+    assert "linux/amd64" in planned.partition("{")[0]
+    assert json.loads("{" + planned.partition("{")[2])["result"]["images"][0]["platforms"] == ["linux/arm64"]
+    assert json.loads(invoke(root, "inner").stdout)["result"]["images"][0]["platforms"] == ["linux/arm64"]
+    wrong = invoke(root, "wrong")
+    assert wrong.returncode == 2
+    assert wrong.stderr == "error: plan was called with arhc; its options: arch, json, quiet\n"

@@ -146,6 +146,7 @@ def test_failure(module: ModuleFactory) -> None:
         ),
         ("register(only=['imagse'])", "was asked for 'imagse', which is no task; tasks: "),
         ("register(default=['imagse'])", "was asked for 'imagse', which is no task; tasks: "),
+        ("register(only='size', default='plan')", "has 'plan' in default=, but not in only=; add it there"),
     ],
 )
 def test_wrong_registration(root: Path, noxfile: str, message: str) -> None:
@@ -173,7 +174,7 @@ def test_choices(root: Path) -> None:
     planned = nox(root / "sub", "--", "--json")
     assert planned.returncode == 0, planned.stderr
     assert "linux/s390x" in planned.stdout
-    assert "nox -s go-images" in nox(root / "sub", "-s", "go-size").stderr
+    assert "build them: gomab images" in nox(root / "sub", "-s", "go-size").stderr
 
 
 def test_registering_is_cheap(root: Path) -> None:

@@ -7,7 +7,7 @@ options that it declares in its signature, and gives a result with `text()`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from msgspec import Struct
@@ -74,3 +74,8 @@ TASKS: tuple[Task, ...] = (
     Task(start.init, asks=True),
     Task(checkout.clean),
 )
+
+
+def task_names(names: str | Iterable[str]) -> set[str]:
+    """Read what `only` and `default` of a task file name, one task or several."""
+    return {names} if isinstance(names, str) else set(names)
