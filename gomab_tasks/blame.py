@@ -12,7 +12,7 @@ from gomab_tasks.settings.refusal import refusal
 # What Go says -> the key that made it say so. The linker and the compiler name themselves.
 _SAID: tuple[tuple[str, KeyPath], ...] = (
     (r"(?m)^\s*usage: link |[/\\]link(?:\.exe)?: -\w+ flag |^-linkmode=", ("go", "ldflags")),
-    (r"(?m)^\s*usage: compile |[/\\]compile(?:\.exe)?: ", ("go", "gcflags")),
+    (r"(?m)^\s*usage: compile |[/\\]compile(?:\.exe)?: (?!signal|exit status)", ("go", "gcflags")),
     (r"unknown GOEXPERIMENT ", ("go", "env", "GOEXPERIMENT")),
     (r"parsing \$GOFLAGS", ("go", "env", "GOFLAGS")),
 )

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from gomab_tasks import machine
 from gomab_tasks.contents import rootfs
-from gomab_tasks.errors import KINDS, GomabError, StorageError, ToolchainError
+from gomab_tasks.errors import KINDS, GomabError, SettingsError, StorageError, ToolchainError
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.toolchain import find_go
-from gomab_tasks.plan import make_plan, read_each, require_linkable
+from gomab_tasks.plan import make_plan, read_each, require_linkable, require_linux
 from gomab_tasks.project import Project
 from gomab_tasks.selection import select
 from gomab_tasks.templates import explain_git
@@ -130,7 +130,12 @@ def _images(project: Project, facts: Facts) -> Finding:
         read_each(plan.images, settings.source, lambda image: rootfs.known_entries(image, project.root))
     except GomabError as error:
         return lacking("images", error)
-    return Finding("images", "ok", ", ".join(image.name for image in plan.images))
+    names = ", ".join(image.name for image in plan.images)
+    try:
+        require_linux(plan.wanted, plan.added, settings.source)
+    except SettingsError as error:  # the table may be for `build` alone
+        return Finding("images", "note", names, str(error))
+    return Finding("images", "ok", names)
 
 
 def _machine(project: Project) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import difflib
+import functools
 import gc
 import inspect
 import re
@@ -208,10 +209,14 @@ class _Script(Program):
 def _with_value(flags: str) -> str:
     """Call an option's value as its declaration does; Invoke knows types alone, and shows none for a list."""
     names = [flag.partition("=")[0].partition(" ")[0] for flag in flags.split(", ")]
-    values = {option.flag: option.metavar for task in TASKS for option in task.options if option.metavar}
-    value = values.get(names[-1])
+    value = _metavars().get(names[-1])
     spelled = (f"{name}{'=' if name.startswith('--') else ' '}{value}" for name in names)
     return ", ".join(spelled) if value else flags
+
+
+@functools.cache
+def _metavars() -> Mapping[str, str]:
+    return {option.flag: option.metavar for task in TASKS for option in task.options if option.metavar}
 
 
 @contextlib.contextmanager

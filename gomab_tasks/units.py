@@ -69,7 +69,7 @@ def fitted(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
 
 def fits(table: str) -> bool:
     """Tell whether a terminal of the usual width shows a table without breaking its lines."""
-    return max(map(len, table.splitlines())) <= _WIDTH
+    return max(map(len, table.splitlines()), default=0) <= _WIDTH
 
 
 def _below_names(rows: Sequence[Sequence[str]], texts: Iterable[str]) -> Iterator[str]:

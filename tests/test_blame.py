@@ -75,3 +75,5 @@ def test_what_the_table_does_not_say(module: ModuleFactory) -> None:
     settings = open_project(module("hello")).settings
     assert blame("go: unknown GOEXPERIMENT nonsense", settings) == ""
     assert blame("main.go:5:10: undefined: missing", settings) == ""
+    flags = open_project(module("two-mains"), settings={"go": {"gcflags": ["-N"]}}).settings
+    assert blame("/usr/lib/go/pkg/tool/linux_amd64/compile: signal: killed", flags) == ""

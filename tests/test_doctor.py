@@ -162,6 +162,13 @@ def test_what_a_build_would_end_with(spoil: Callable[[Path], None], module: Modu
     assert "go" in found or missing.name == "module"
 
 
+def test_platforms_without_images(module: ModuleFactory) -> None:
+    """A table may be for programs alone, so it is a note that `images` refuses it."""
+    found = findings_of(module("hello"), platforms=["windows/amd64"])["images"]
+    assert (found.state, found.exit_code) == ("note", 0)
+    assert "images are for linux" in found.mend
+
+
 def test_a_machine_without_go(module: ModuleFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says where to get it."""
     empty = tmp_path / "empty"

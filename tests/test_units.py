@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gomab_tasks.units import GIB, KIB, MIB, budget, capacity, columns, fitted, mebibytes, noted
+from gomab_tasks.units import GIB, KIB, MIB, budget, capacity, columns, fits, fitted, mebibytes, noted
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,8 @@ def test_notes() -> None:
         "  end",
         "end",
     ]
+
+
+def test_a_table_without_rows() -> None:
+    """It fits."""
+    assert fits("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -156,13 +157,18 @@ def _reason(answer: Answer) -> str:
     return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
 
 
+# Of requests there are quotas too, and repositories may bear the word in their name.
+_STORAGE_REFUSED = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+_FULL = re.compile(
+    r"no space left|\bover quota|\bquota\b.{0,40}\bexceed|\bexceed\w*\b.{0,60}\bquota\b", re.IGNORECASE
+)
+
+
 def _answer_is_full(answer: Answer) -> bool:
     """Tell whether the registry has no space left."""
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # of which some have quotas too
-        return False
-    text = " ".join([answer.body[:4096].decode(errors="replace"), *answer.errors]).lower()
-    is_full = answer.status == HTTPStatus.INSUFFICIENT_STORAGE
-    return is_full or "no space left" in text or "quota" in text
+    text = " ".join([answer.body[:4096].decode(errors="replace"), *answer.errors])
+    said = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _STORAGE_REFUSED
+    return answer.status == HTTPStatus.INSUFFICIENT_STORAGE or bool(said and _FULL.search(text))
 
 
 def _advice(answer: Answer) -> str:

@@ -76,6 +76,10 @@ class Request(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Upload | None = None
 
+    def __repr__(self) -> str:
+        """Keep secrets out of tracebacks: headers and body may hold a login."""
+        return f"{type(self).__name__}({self.method} {self.url})"
+
 
 class Answer(Struct, frozen=True):
     """Hold one answer; names of headers are in lower case."""

@@ -234,6 +234,7 @@ class _Push:
         path = self._content.layout.blob_path(blob.digest)
         body = Upload(path, blob.size, partial(self._meter.note, blob.digest))
         with self._large if blob.size > LARGE else nullcontext():
+            self._require_success()  # it may have waited for its turn
             return self._client.send_blob(
                 self._repository, blob.digest, body, self._destination.mounts, location or ""
             )
@@ -265,13 +266,16 @@ class _Push:
         return [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
 
     def _unless_failed(self, function: Callable[[], Result]) -> Result:
-        if self._failed.is_set():
-            raise _SkippedError
+        self._require_success()
         try:
             return function()
         except Exception:
             self._failed.set()
             raise
+
+    def _require_success(self) -> None:
+        if self._failed.is_set():
+            raise _SkippedError
 
 
 class _SkippedError(Exception):

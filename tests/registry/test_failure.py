@@ -8,7 +8,7 @@ import ssl
 import pytest
 from urllib3 import exceptions
 
-from gomab_tasks.registry.failure import connection_failure, refusal
+from gomab_tasks.registry.failure import TransientError, connection_failure, refusal
 from gomab_tasks.registry.message import Answer
 
 
@@ -55,6 +55,24 @@ def test_a_full_disk_is_told_from_an_unknown_error(detail: object) -> None:
         "ghcr.io/a: cannot start an upload: UNKNOWN: unknown error: No space left on device (HTTP 500); "
         "its disk or quota is full: free some space there and run it again"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "is_full"),
+    [
+        (403, "DENIED: the quota has been exceeded", True),
+        (403, "adding 5 MiB of storage will exceed the upper limit of the storage quota", True),
+        (413, "Over quota", True),
+        (404, "repository name not known to registry: team/quota-api", False),
+        (503, "team/quota-api is not ready", False),
+    ],
+)
+def test_a_quota_is_told_from_a_name(status: int, said: str, *, is_full: bool) -> None:
+    """Repositories may bear the word."""
+    body = json.dumps({"errors": [{"code": "X", "message": said}]})
+    error = refusal(Answer(status, {}, (), body.encode()), "ghcr.io/a", "push")
+    assert ("disk or quota is full" in str(error)) is is_full
+    assert isinstance(error, TransientError) is (status == 503)
 
 
 @pytest.mark.parametrize("detail", [{"Err": 10**30}, {"Err": None}, {"Err": {}}, {}, [{}]])

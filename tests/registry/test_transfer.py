@@ -73,6 +73,18 @@ def test_few_large_blobs_are_sent_side_by_side(
     assert 1 < most <= transfer.LARGE_AT_ONCE
 
 
+def test_after_a_failure_no_large_blob_begins(
+    strict: State, pushed: Push, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even those that waited for their turn."""
+    monkeypatch.setattr(transfer, "LARGE", 0)
+    monkeypatch.setattr(transfer, "LARGE_AT_ONCE", 1)
+    strict.fail("PUT .*/blobs/", refusing(403, "DENIED", "no"), times=100)
+    with pytest.raises(RegistryError, match="DENIED: no"):
+        pushed()
+    assert len(strict.requests("PUT .*/blobs/")) == 1
+
+
 def test_without_tags_the_digest_alone_is_pushed(strict: State, pushed: Push, made: Made) -> None:
     """The index can be pulled by digest."""
     pushed(())
