@@ -21,6 +21,7 @@ from gomab_tasks.errors import (
 from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import verify_layout
+from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.checkout import clean, doctor, plan
 from gomab_tasks.tasks.images import build, image, images
@@ -211,6 +212,49 @@ def test_nothing_measured_is_no_pass(module: Module) -> None:
     three = grown | {"platforms": ["linux/amd64", "linux/arm64", "linux/riscv64"]}
     with pytest.raises(NotMeasurableError, match=r"but gomab-sizes\.json lacks hello linux/riscv64; write"):
         images(open_project(root, settings=three))
+
+
+def test_a_baseline_is_of_the_table(module: Module) -> None:
+    """A whole update keeps nothing that is gone, a partial one the rest; no file in OUT can be committed."""
+    root = module("hello")
+    baseline = root / "gomab-sizes.json"
+    images(open_project(root))
+    size(open_project(root), update=True)
+    size(open_project(root), arch=("arm64",), update=True)
+    assert '"linux/amd64"' in baseline.read_text()
+    fewer = {"platforms": ["linux/arm64"]}
+    images(open_project(root, settings=fewer))
+    size(open_project(root, settings=fewer), update=True)
+    assert '"linux/amd64"' not in baseline.read_text()
+    inside = fewer | {"size": {"baseline": "build/gomab/sizes.json"}}
+    with pytest.raises(
+        SettingsError, match=r"size\.baseline is 'build/gomab/sizes\.json', in the output folder"
+    ):
+        size(open_project(root, settings=inside), update=True)
+
+
+def test_a_wrong_baseline_is_told_before_anything_is_compiled(module: Module) -> None:
+    """As any other wrong file is."""
+    root = module("hello")
+    (root / "gomab-sizes.json").write_text("[]")
+    with pytest.raises(NotMeasurableError, match=r"^gomab-sizes\.json: is no baseline"):
+        images(open_project(root))
+    assert not (root / "build/gomab/bin").exists()
+
+
+def test_an_image_that_lost_its_main_package_is_forgotten(module: Module) -> None:
+    """Or tasks that do without Go would go on to measure and push it."""
+    root = module("two-mains")
+    images(open_project(root))
+    (root / "cmd/worker").rename(root / "cmd/mailer")
+    events: list[Event] = []
+    assert [index.image for index in images(open_project(root, emit=events.append)).images] == [
+        "api",
+        "mailer",
+    ]
+    assert any(event.text.startswith("worker: has no main package any more") for event in events)
+    assert {verdict.image for verdict in size(open_project(root)).sizes} == {"api", "mailer"}
+    assert sorted(path.name for path in (root / "build/gomab/images").iterdir()) == ["api", "mailer"]
 
 
 def test_an_update_over_budget_is_no_pass(module: Module) -> None:

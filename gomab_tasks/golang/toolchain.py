@@ -88,7 +88,11 @@ def read_toolchain(processes: Processes, folder: Path, go: Path | None = None) -
     if completed.code:
         words = completed.stderr.strip() or f"exit code {completed.code}, without a word"
         raise ToolchainError(_explain(go, words))
-    env: dict[str, str] = json.loads(completed.stdout)
+    try:
+        env: dict[str, str] = json.loads(completed.stdout)
+    except ValueError:
+        words = completed.stdout.strip().partition("\n")[0] or "nothing"
+        raise ToolchainError(f"{go} is no Go, for `go env -json` gives {words}; {_INSTALL}") from None
     version = _version_of(env.get("GOVERSION", ""))
     if _order(version) < _order(OLDEST):
         raise ToolchainError(f"{go} is Go {version}, but gomab needs {OLDEST} or newer; {_INSTALL}")

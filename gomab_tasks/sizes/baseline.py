@@ -56,7 +56,7 @@ def _decode(content: bytes) -> Baseline:
 
 
 def write_baseline(path: Path, old: Baseline, measured: Iterable[Measurement]) -> None:
-    """Replace what was measured now; keep the other images' and platforms' sizes.
+    """Replace what was measured now; keep the other sizes of `old`.
 
     One line for each platform, sorted, so that a change reads well in a diff.
     """

@@ -55,9 +55,9 @@ def workflow(
     check: Annotated[bool, Option("fail when the committed one is not what the table says")] = False,
     matrix: Annotated[bool, Option("build each platform on a runner of its own")] = False,
 ) -> "WorkflowResult":
-    """Show a GitHub workflow that tests, builds, measures and pushes, write it, or check it.
+    """Show, write or check a GitHub workflow that runs these tasks.
 
-    It runs these tasks. The commits of actions that a bot moved are kept.
+    It tests, builds, measures and pushes. The commits of actions that a bot moved are kept.
     """
     from gomab_tasks.generate.committed import Generated, check_files, refuse_both, write_files
     from gomab_tasks.generate.needs import find_needs

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gomab_tasks.backends import Backend, backend
 from gomab_tasks.bases.kept import remove_needless
 from gomab_tasks.contents.executable import warn_not_executable
 from gomab_tasks.contents.ignored import warn_ignored
-from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError, map_all
+from gomab_tasks.errors import BudgetError, GomabError, NotMeasurableError, SettingsError, map_all
 from gomab_tasks.facts import Facts
 from gomab_tasks.join import Joined, Wanted, join, require_parts
 from gomab_tasks.output.built import image_names, read_whole, recorded
 from gomab_tasks.output.checked import Checked, note
+from gomab_tasks.output.leftover import remove_leftover
 from gomab_tasks.output.record import ImageRecord
 from gomab_tasks.plan import Plan, require_linux, require_values
 from gomab_tasks.project import Project
 from gomab_tasks.results import ImagesResult, Index, PlatformImage
 from gomab_tasks.selection import Selection, select
+from gomab_tasks.settings.problem import Problem, show
+from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.sizes.baseline import read_baseline, write_baseline
 from gomab_tasks.sizes.budget import SizesResult, judge
 from gomab_tasks.sizes.measure import Measurement
@@ -40,7 +43,10 @@ def make_images(project: Project, facts: Facts, plan: Plan, jobs: int) -> tuple[
 
 def make_and_join(project: Project, facts: Facts, plan: Plan, jobs: int) -> list[Joined]:
     """Make all images, and join each."""
+    names = [image.name for image in plan.images]
+    _read_baselines(project, names)  # first: a wrong file must not cost minutes
     records = make_images(project, facts, plan, jobs)
+    remove_leftover(project, names)
     wanted = [
         Wanted(image.name, image.platforms, _annotations(project, image.name), _of(image.name, records))
         for image in plan.images
@@ -106,7 +112,10 @@ def find_records(project: Project, arch: Sequence[str]) -> list[ImageRecord]:
 
 
 def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
-    """Write the sizes of what is there into the baseline files, and compare with them."""
+    """Write the sizes of what is there into the baseline files, and compare with them.
+
+    Without `arch` nothing else stays in them, such as platforms that the table no longer has.
+    """
     records = _read_all(project, arch)
     by_file: dict[str, list[Measurement]] = {}
     for record in records:
@@ -114,7 +123,9 @@ def update_baselines(project: Project, arch: Sequence[str]) -> SizesResult:
         by_file.setdefault(file, []).append(Measurement.of(record))
     for file, measured in by_file.items():
         path = project.root / file
-        write_baseline(path, read_baseline(path, _update(project)), measured)
+        if path.is_relative_to(project.out):
+            raise _inside_output(project, file)
+        write_baseline(path, read_baseline(path, _update(project)) if arch else {}, measured)
         project.say(f"wrote {file}; commit it")
     return _judge(project, records)
 
@@ -139,6 +150,16 @@ def require_budget(project: Project, sizes: SizesResult, result: object) -> None
 def _say_lacking(project: Project, file: str, names: Sequence[str]) -> str:
     lacks = f"{file} lacks" if (project.root / file).exists() else f"there is no {file} for"
     return f"size.growth is set, but {lacks} {', '.join(names)}; write and commit it: {_update(project)}"
+
+
+def _inside_output(project: Project, file: str) -> SettingsError:
+    text = f"is {show(file)}, in the output folder, which no repository holds; name a file beside it"
+    return refusal(project.settings.source, [Problem(("size", "baseline"), text)])
+
+
+def _read_baselines(project: Project, images: Iterable[str]) -> None:
+    for file in {project.settings.group(image).size.baseline for image in images}:
+        read_baseline(project.root / file, _update(project))
 
 
 def _update(project: Project) -> str:

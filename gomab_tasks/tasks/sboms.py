@@ -17,7 +17,7 @@ def sbom(
         tuple[str, ...], Option("spdx, cyclonedx; both if not given", "FORMAT")
     ] = (),
 ) -> "SbomResult":
-    """Write a bill of materials for each image and platform, from what `images` left.
+    """Write a bill of materials for each image and platform.
 
     Documents lie in OUT/sbom: SPDX 2.3 as NAME-OS_ARCH.spdx.json, CycloneDX 1.6
     as NAME-OS_ARCH.cdx.json. They tell what is inside the programs and layers,

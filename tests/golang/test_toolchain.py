@@ -119,6 +119,15 @@ def test_versions_are_read(tmp_path: Path, processes: Processes, said: str, vers
     assert read_toolchain(processes, tmp_path, go).version == version
 
 
+def test_a_go_that_is_none(tmp_path: Path, processes: Processes) -> None:
+    """Other programs bear the name too."""
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\necho 'Hello, I play Go.'\n")
+    go.chmod(0o755)
+    with pytest.raises(ToolchainError, match=rf"^{go} is no Go, for `go env -json` gives Hello, I play Go\."):
+        read_toolchain(processes, tmp_path, go)
+
+
 @pytest.mark.parametrize("said", ["go1.20.14", "weekly"])
 def test_too_old_for_gomab(tmp_path: Path, processes: Processes, said: str) -> None:
     """What knows no toolchain lines is refused, and what says no version."""
