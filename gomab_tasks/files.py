@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from gomab_tasks.errors import StorageError
-from gomab_tasks.places import Place
+from gomab_tasks.places import Place, out_lock
 
 MARKER = ".gomab"
 TEMPORARY = ".tmp-"
@@ -137,8 +137,8 @@ def locked(
 ) -> Iterator[None]:
     """Hold a lock, between processes and threads, for the block; `path` is the lock's own file.
 
-    A lock's file may be removed, `clean` does, while others wait for it; they
-    then make it again, so that nobody holds a lock that nobody else can see.
+    Who holds a lock alone removes its file in the end, while others may wait for it;
+    they then make it again, so that nobody holds a lock that nobody else can see.
 
     Args:
         check: called while another run holds the lock; what it raises ends the wait.
@@ -158,7 +158,7 @@ def locked(
     try:
         yield
     finally:
-        os.close(descriptor)
+        _let_go(path, descriptor, is_alone=not shared)
 
 
 @contextlib.contextmanager
@@ -169,7 +169,19 @@ def locked_if_free(path: Path) -> Iterator[bool]:
         yield descriptor is not None
     finally:
         if descriptor is not None:
-            os.close(descriptor)
+            _let_go(path, descriptor, is_alone=True)
+
+
+def _let_go(path: Path, descriptor: int, *, is_alone: bool) -> None:
+    # A file that is not the lock's own any more is that of others, who hold it.
+    with contextlib.suppress(OSError):
+        if is_alone and _is_open(path, descriptor):
+            path.unlink()
+    os.close(descriptor)
+
+
+def _is_open(path: Path, descriptor: int) -> bool:
+    return os.path.samestat(os.fstat(descriptor), path.stat())
 
 
 def _try_lock(path: Path, operation: int) -> int | None:
@@ -178,11 +190,13 @@ def _try_lock(path: Path, operation: int) -> int | None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except FileNotFoundError:  # the folder was removed in between
-            return None
+        except FileNotFoundError:
+            if path.is_symlink():
+                raise
+            return None  # the folder was removed in between
     try:
         fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), path.stat()):
+        if _is_open(path, descriptor):
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -267,7 +281,7 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
     Gives the bytes that were removed, and the names of what is not gomab's and stays.
 
     Raises `StorageError` without the marker, so nobody's own files are ever
-    removed, and while another run holds one of its locks.
+    removed, and while another run holds `out_lock`.
     """
     if out.is_symlink() or not out.is_dir():
         if out.is_symlink() or out.exists():
@@ -280,14 +294,14 @@ def remove_output(out: Path) -> tuple[int, tuple[str, ...]]:
         ours = [path for path in paths if path.name in _NAMES or path.name.startswith(TEMPORARY)]
         foreign = tuple(sorted(path.name for path in paths if path not in ours))
         size = sum(map(_size, ours if foreign else out.iterdir()))
-        # Who waits for a lock begins once that is gone, and must lose nothing.
-        for path in sorted(ours, key=lambda path: path.name == Place.LOCKS):
-            if foreign or path.name != Place.LOCKS:
+        for path in ours:
+            if path.name != Place.LOCKS:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        if not foreign:
-            # At once, with the marker: until then an interrupted removal can be repeated.
-            with temporary_folder(out.parent) as folder:
-                out.rename(folder / out.name)
+        # At once, with the marker: until then an interrupted removal can be repeated. Who waits for a
+        # lock begins once its file is gone, and must lose nothing.
+        last = out / Place.LOCKS if foreign else out
+        with temporary_folder(last.parent) as folder:
+            last.rename(folder / last.name)
     return size, foreign
 
 
@@ -305,9 +319,8 @@ def remove_empty(folder: Path, root: Path) -> None:
 
 @contextlib.contextmanager
 def _idle(out: Path) -> Iterator[None]:
-    """Hold all locks for the block, so that no other run works below `out`."""
-    with contextlib.ExitStack() as held:
-        for path in (out / Place.LOCKS).glob("*.lock"):
-            if not held.enter_context(locked_if_free(path)):
-                raise StorageError(f"{out}: another run is at work there; nothing was removed")
+    """Hold the lock of all of `out` for the block, so that no other run works below it."""
+    with locked_if_free(out_lock(out)) as is_free:
+        if not is_free:
+            raise StorageError(f"{out}: another run is at work there; nothing was removed")
         yield

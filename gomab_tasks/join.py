@@ -108,9 +108,9 @@ def _index(records: Sequence[ImageRecord], annotations: Mapping[str, str]) -> by
 
 
 def _put_back(project: Project, wanted: Wanted) -> bool:
-    """Let the records be those that this run made; tell whether no other run had replaced any.
+    """Let the records be those that this run made; tell whether there were none of other runs.
 
-    The other run's join is still to come, and needs its blobs.
+    The other run's join may be still to come, and needs its blobs.
 
     Raises `VerificationError` for what another run's join has removed.
     """
@@ -120,24 +120,25 @@ def _put_back(project: Project, wanted: Wanted) -> bool:
             f"{wanted.image} {', '.join(record.platform for record in lost)}: another run on "
             f"{project.settings.out} removed what this one made; run it again: {project.type('images')}"
         )
-    _remove_others(project.out, wanted)
-    is_alone = True
+    is_alone = not _remove_others(project.out, wanted)
     for record in wanted.made:
         path = record_path(project.out, record.image, Platform.parse(record.platform))
         with files.read_errors(path):
             there = path.read_bytes() if path.exists() else b""
         if there != record_bytes(record):
-            is_alone = is_alone and not there
+            is_alone = False  # also where another run's join removed it
             write_record(project.out, record)
     return is_alone
 
 
-def _remove_others(out: Path, wanted: Wanted) -> None:
+def _remove_others(out: Path, wanted: Wanted) -> bool:
+    """Remove the records of other platforms; tell whether there were any."""
     names = {record_path(out, wanted.image, platform) for platform in wanted.platforms}
+    others = [path for path in record_folder(out, wanted.image).glob("*.json") if path not in names]
     with files.storage_errors(out):
-        for path in record_folder(out, wanted.image).glob("*.json"):
-            if path not in names:
-                path.unlink()
+        for path in others:
+            path.unlink()
+    return bool(others)
 
 
 def _forget_layers(out: Path) -> None:

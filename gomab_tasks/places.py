@@ -38,6 +38,11 @@ def layout_folders(out: Path) -> list[Path]:
     return list((out / Place.IMAGES).iterdir())
 
 
+def out_lock(out: Path) -> Path:
+    """Give the lock of all of OUT: shared to work below it, exclusive to remove it."""
+    return out / Place.LOCKS / "out.lock"
+
+
 def image_lock(out: Path, image: str) -> Path:
     """Give the lock of an image's layout and records: shared to add, exclusive to join and remove."""
     return out / Place.LOCKS / f"image-{image}.lock"
@@ -49,8 +54,13 @@ def bases_lock(out: Path) -> Path:
 
 
 def blob_lock(out: Path, digest: str) -> Path:
-    """Give the lock to hold while a blob is fetched; all that begin alike share one, so locks stay few."""
-    return out / Place.LOCKS / f"blob-{digest.partition(':')[2][:2]}.lock"
+    """Give the lock to hold while a blob is fetched."""
+    return out / Place.LOCKS / f"blob-{digest.partition(':')[2]}.lock"
+
+
+def fetched_lock(out: Path) -> Path:
+    """Give the lock of what a join fetched: shared to take from it, exclusive to remove."""
+    return out / Place.LOCKS / "fetched.lock"
 
 
 def layers_folder(out: Path) -> Path:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.errors import SettingsError, StorageError
+from gomab_tasks.places import out_lock
 from gomab_tasks.process import Processes
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.secrets import redactor
@@ -85,14 +86,30 @@ class Project(Struct, frozen=True):
 
     @contextlib.contextmanager
     def locked(self, path: Path, *, shared: bool = False) -> Iterator[None]:
-        """Hold a lock as `files.locked` does; the user is told of a wait, and may interrupt it."""
+        """Hold a lock as `files.locked` does; the user is told of a wait, and may interrupt it.
 
+        Meanwhile `clean` removes nothing, and OUT is marked, whatever it removed before.
+        """
+        with self._in_use(), self._waiting(path, shared=shared):
+            yield
+
+    @contextlib.contextmanager
+    def locked_if_free(self, path: Path) -> Iterator[bool]:
+        """Hold a lock as `files.locked_if_free` does, and keep `clean` away as `locked` does."""
+        with self._in_use(), files.locked_if_free(path) as is_free:
+            yield is_free
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        with self._waiting(out_lock(self.out), shared=True):
+            files.mark_output(self.out)
+            yield
+
+    def _waiting(self, path: Path, *, shared: bool) -> contextlib.AbstractContextManager[None]:
         def on_wait() -> None:
             self.say(f"waiting for another run, which holds {self.shown(path)}")
 
-        with files.locked(path, self.processes.check, shared=shared, on_wait=on_wait):
-            files.mark_output(self.out)
-            yield
+        return files.locked(path, self.processes.check, shared=shared, on_wait=on_wait)
 
     def shown(self, path: Path) -> str:
         """Spell a path for people: relative to the root where it lies inside."""

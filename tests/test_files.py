@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 
 from gomab_tasks import files
 from gomab_tasks.errors import StorageError
+from gomab_tasks.places import out_lock
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -40,6 +42,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("cannot mount a small tmpfs: that takes root and its capabilities")
     yield folder
     subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """Let this process open few files at once; give how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = max(int(path.name) for path in Path("/dev/fd").iterdir()) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    yield few
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_write(tmp_path: Path) -> None:
@@ -257,6 +269,31 @@ def test_removed_lock(tmp_path: Path) -> None:
     assert entered == ["waited", "came later"]
 
 
+def test_a_lock_leaves_no_file(tmp_path: Path) -> None:
+    """There may be one for each blob; those who share one cannot know who is the last."""
+    path = tmp_path / "lock"
+    with files.locked(path):
+        pass
+    assert not path.exists()
+    with files.locked_if_free(path) as is_free:
+        assert is_free
+    assert not path.exists()
+    with files.locked(path, shared=True), files.locked_if_free(path) as is_free:
+        assert not is_free
+    assert path.exists()
+
+
+def test_a_lock_that_leads_nowhere(tmp_path: Path) -> None:
+    """A symlink to a folder that is not there is told, and not waited for."""
+    path = tmp_path / "lock"
+    path.symlink_to("missing/lock")
+    with (
+        pytest.raises(StorageError, match="lock: cannot be written: no such file or directory"),
+        files.locked(path, pytest.fail),
+    ):
+        pytest.fail("there is no lock")
+
+
 def test_temporary_folder(tmp_path: Path) -> None:
     """The folder is there for the block, and gone with all it holds, whatever happens."""
 
@@ -308,11 +345,21 @@ def test_busy_output_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
     files.prepare_output(out)
     with (
-        files.locked(out / "locks" / "one.lock", shared=True),
+        files.locked(out_lock(out), shared=True),
         pytest.raises(StorageError, match="another run is at work there; nothing was removed"),
     ):
         files.remove_output(out)
     assert (out / files.MARKER).is_file()
+    files.remove_output(out)
+    assert not out.exists()
+
+
+def test_an_output_folder_with_many_locks(tmp_path: Path, few_files: int) -> None:
+    """There may be more than files that a process may open."""
+    out = tmp_path / "out"
+    files.prepare_output(out)
+    for number in range(few_files):
+        files.write(out / "locks" / f"{number}.lock", "")
     files.remove_output(out)
     assert not out.exists()
 

@@ -274,12 +274,13 @@ def test_damaged_and_missing_blobs(what: str, project: Project, leave: Leave) ->
 
 
 def test_a_run_replaces_what_others_left(project: Project, leave: Leave) -> None:
-    """What is no longer in the table goes, with its blobs."""
+    """What is no longer in the table goes; its blobs with the next join: another run may still need them."""
     old = leave(RISCV)
     made = [leave(AMD64), leave(ARM64)]
     result = joined(project, AMD64, ARM64, made=made)
     left = [record.platform for _, record in read_records(project.out, "api")]
     assert left == ["linux/amd64", "linux/arm64"]
+    joined(project, AMD64, ARM64, made=made)
     assert not Layout(result.layout).blob_path(old.manifest).exists()
 
 
@@ -292,6 +293,24 @@ def test_two_runs_at_once(project: Project, leave: Leave) -> None:
     assert [record for _, record in read_records(project.out, "api")] == first
     second.append(leave(ARM64, shared="second"))
     assert joined(project, AMD64, ARM64, made=second).records == tuple(second)
+
+
+def test_two_runs_of_different_platforms_at_once(project: Project, leave: Leave) -> None:
+    """As with `--arch`: each gives its own index, and the last one's record stays."""
+    made = {platform: leave(platform) for platform in (AMD64, ARM64, RISCV)}
+    for platform, record in made.items():
+        assert joined(project, platform, made=[record]).records == (record,)
+        assert [record for _, record in read_records(project.out, "api")] == [record]
+    layout = Layout(layout_folder(project.out, "api"))
+    assert [image.platform for image in verify_layout(layout)] == [RISCV]
+
+
+def test_three_runs_at_once(project: Project, leave: Leave) -> None:
+    """One that finds nothing but its own may still follow on one that removed a third run's record."""
+    amd64, arm64, riscv = (leave(platform) for platform in (AMD64, ARM64, RISCV))
+    joined(project, AMD64, made=[amd64])
+    joined(project, AMD64, ARM64, made=[amd64, arm64])
+    assert joined(project, RISCV, made=[riscv]).records == (riscv,)
 
 
 def test_what_another_run_removed(project: Project, leave: Leave) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,29 @@ def test_a_wait_for_another_run_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert said == ["waiting for another run, which holds build/gomab/locks/image-api.lock"]
 
 
-def test_a_run_that_clean_lets_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It begins in a folder that is gomab's again, and loses nothing of what it then writes."""
+def test_a_lock_that_others_may_hold(tmp_path: Path) -> None:
+    """The folder is gomab's again, whatever `clean` did before."""
+    project = open_project(tmp_path)
+    lock = project.out / "locks" / "bases.lock"
+    with project.locked_if_free(lock) as is_free:
+        assert is_free
+        assert files.is_output(project.out)
+        with project.locked_if_free(lock) as is_free_too:
+            assert not is_free_too
+
+
+@pytest.mark.parametrize("foreign", [(), ("notes",)])
+@pytest.mark.parametrize("had", [(), ("image-api.lock", "linux_amd64.lock")])
+def test_a_run_that_clean_lets_wait(
+    had: Sequence[str], foreign: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever lock it takes, it begins in a folder that is gomab's again, and loses nothing it writes."""
     project = open_project(tmp_path)
     out, lock = project.prepare_output(), project.out / "locks" / "image-api.lock"
     program = out / "bin" / "program"
     files.write(program, "old")
-    lock.parent.mkdir()
-    lock.touch()
+    for path in (*(lock.with_name(name) for name in had), *(out / name for name in foreign)):
+        files.write(path, "")
     has_prepared = threading.Event()
 
     def run() -> None:

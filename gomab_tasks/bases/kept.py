@@ -39,7 +39,7 @@ def remove_needless(project: Project) -> None:
     out = project.out
     if not bases_folder(out).is_dir():
         return
-    with files.locked_if_free(bases_lock(out)) as is_free:
+    with project.locked_if_free(bases_lock(out)) as is_free:
         if is_free:
             try:
                 roots = [*_recorded(out), *_named(project)]

@@ -15,7 +15,7 @@ from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import verify_record
 from gomab_tasks.output.record import ImageRecord, parse_record, record_bytes, write_record
-from gomab_tasks.places import Place, blob_lock, image_lock, layout_folder
+from gomab_tasks.places import Place, blob_lock, fetched_lock, image_lock, layout_folder
 from gomab_tasks.progress.events import step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
@@ -56,7 +56,7 @@ def collect(project: Project, registries: Registries, reference: Reference) -> I
     project.prepare_output()
     with (
         step(project.emit, "collect", str(reference)) as running,
-        project.locked(_lock(project), shared=True),
+        project.locked(fetched_lock(project.out), shared=True),
     ):
         record = _fetch_record(project, client, reference)
         _require_named(project, reference, record)
@@ -71,9 +71,12 @@ def collect(project: Project, registries: Registries, reference: Reference) -> I
 
 def remove_fetched(project: Project) -> None:
     """Remove what `collect` fetched, once the layouts have it, unless another run still takes from it."""
-    with files.locked_if_free(_lock(project)) as is_free, files.storage_errors(_folder(project)):
-        if is_free and _folder(project).exists():
-            shutil.rmtree(_folder(project))
+    folder = _folder(project)
+    if not folder.exists():
+        return
+    with project.locked_if_free(fetched_lock(project.out)) as is_free, files.storage_errors(folder):
+        if is_free and folder.exists():
+            shutil.rmtree(folder)
 
 
 def _fetch_record(project: Project, client: Client, reference: Reference) -> ImageRecord:
@@ -130,10 +133,6 @@ def _fetch(project: Project, client: Client, repository: Repository, blob: Descr
 
 def _folder(project: Project) -> Path:
     return project.out / Place.FETCHED
-
-
-def _lock(project: Project) -> Path:
-    return project.out / Place.LOCKS / "fetched.lock"
 
 
 def _is_whole(layout: Layout, blob: Descriptor) -> bool:

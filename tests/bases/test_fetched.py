@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from gomab_tasks import files
 from gomab_tasks.bases import fetched as bases
 from gomab_tasks.bases.base import Base
 from gomab_tasks.bases.fetched import read_bases
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.oci.descriptor import INDEX, LAYER_GZIP, LAYER_TAR, MANIFEST, digest_of
+from gomab_tasks.places import blob_lock
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.platforms import Platform
 from gomab_tasks.progress.events import Event
@@ -180,6 +184,19 @@ def test_a_download_continues(shop: Shop, strict: Strict, tmp_path: Path) -> Non
     read(project, AMD64)
     assert len(strict.requests(f"GET .*{content['digest']} 206")) == 1
     assert (blobs_of(project) / hexadecimal(content)).read_bytes() == UPPER
+
+
+def test_no_blob_waits_for_another(shop: Shop, strict: Strict, tmp_path: Path) -> None:
+    """Also where their digests begin alike; the locks of what was fetched are gone afterwards."""
+    manifest = shop.image("linux/amd64")
+    base = f"{shop.repository}@{shop.index(manifest)}"
+    project = opened(tmp_path, base)
+    project = replace(project, emit=lambda event: project.processes.stop() if event.kind == "said" else None)
+    with contextlib.ExitStack() as held:
+        for digest in {f"{digest[:9]}{'0' * 62}" for _, digest in strict.blobs}:
+            held.enter_context(files.locked(blob_lock(project.out, digest)))
+        assert set(read(project, AMD64)) == {AMD64}
+    assert not list((project.out / "locks").glob("blob-*"))
 
 
 def test_damage_is_mended_where_it_can_be(shop: Shop, strict: Strict, tmp_path: Path) -> None:

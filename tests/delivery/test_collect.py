@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gomab_tasks.delivery.collect import RECORD_TYPE, record_artifact
+from gomab_tasks.delivery.collect import RECORD_TYPE, record_artifact, remove_fetched
 from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, digest_of
 from gomab_tasks.output.record import read_records
@@ -156,6 +156,13 @@ def test_what_was_fetched_is_kept_once(place: Place) -> None:
     ((_, record),) = read_records(place.root / "build/gomab", "hello")
     digests = [record.config, *(layer.digest for layer in record.layers)]
     assert not [line for line in place.state.log if any(digest in line for digest in digests)]
+
+
+def test_without_anything_fetched_there_is_nothing_to_do(tmp_path: Path) -> None:
+    """Not even a folder for a lock is made, which the next run would take for somebody else's."""
+    project = open_project(tmp_path)
+    remove_fetched(project)
+    assert not project.out.exists()
 
 
 def test_platforms_are_checked_before_any_is_sent(module: Module) -> None:
