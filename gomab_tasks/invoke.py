@@ -170,9 +170,9 @@ def _command(task: Task) -> str:
     called = Path(sys.argv[0])
     modules = {"gomab_tasks": "gomab", "invoke": "invoke"}  # python -m
     program = modules.get(called.parent.name, "") if called.name == "__main__.py" else called.name
-    word = next(
-        (word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), task.name
-    )
+    word = next((word for word in sys.argv[1:] if word == task.name or word.endswith(f".{task.name}")), None)
+    if word is None:  # another task called it, or calls it otherwise: its namespace is not known
+        return "gomab {}"
     return f"{program or 'invoke'} {word.removesuffix(task.name)}{{}}"
 
 

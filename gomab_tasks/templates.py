@@ -18,10 +18,11 @@ from gomab_tasks.settings.refusal import Where, refusal_at
 from gomab_tasks.settings.template import fill_template
 
 _SHORT = 12
+_VERSION = re.compile(r"v?\d")
 
 
 class Templates:
-    """Fill templates for one project; git is asked at most once for each thing.
+    """Fill templates for one project; git's answers are kept.
 
     `_git_sha` and the other methods named after them give the values of the
     fields that settings/template.py declares.
@@ -81,14 +82,13 @@ class Templates:
         return short_revision(self._git_sha())
 
     def _git_tag(self) -> str:
-        tag = self._describe("--exact-match")
-        if not tag:
+        if not self._tag:
             self._require_history()
             raise ToolError("the commit has no tag; git tag vX.Y.Z")
-        return tag + self._dirty
+        return self._tag + self._dirty
 
     def _git_describe(self) -> str:
-        description = self._describe(f"--abbrev={_SHORT}")
+        description = self._tag or self._describe
         if not description:
             self._require_history()
         return (description or self._revision[:_SHORT]) + self._dirty
@@ -110,11 +110,22 @@ class Templates:
     def _dirty(self) -> str:
         return "-dirty" if self._git("status", "--porcelain") else ""
 
-    def _describe(self, *words: str) -> str:
-        """Give what git says of tags, empty where it finds none."""
+    @functools.cached_property
+    def _tag(self) -> str:
+        """Give the commit's tag, empty without one; of several the highest version, a release over candidates.
+
+        `git describe` would take an annotated one, or the newest.
+        """
         revision = self._revision  # outside git, and without a commit, this says why
+        order = ["-c", "versionsort.suffix=-", "tag", "--sort=-version:refname", "--points-at"]
+        tags = self._git(*order, revision).splitlines()
+        return next(filter(_VERSION.match, tags), tags[0] if tags else "")
+
+    @functools.cached_property
+    def _describe(self) -> str:
+        """Give the nearest tag and how far it is, as git does, empty where it finds none."""
         try:
-            return self._git("describe", "--tags", *words, revision)
+            return self._git("describe", "--tags", f"--abbrev={_SHORT}", self._revision)
         except ToolError:
             return ""
 

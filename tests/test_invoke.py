@@ -212,14 +212,19 @@ def test_calls_from_other_tasks(root: Path) -> None:
         "def both(c): pass\n"
         "@task\n"
         "def inner(c): go['plan'](c, arch='arm64', json=True)\n"
+        "@task(pre=[go['size']])\n"
+        "def measured(c): pass\n"
         "@task\n"
         "def wrong(c): go['plan'](c, arhc='arm64')\n"
-        "ns = Collection(both, inner, wrong, go=go)\n"
+        "ns = Collection(both, inner, measured, wrong, go=go)\n"
     )
     planned = invoke(root, "both").stdout
     assert "linux/amd64" in planned.partition("{")[0]
     assert json.loads("{" + planned.partition("{")[2])["result"]["images"][0]["platforms"] == ["linux/arm64"]
     assert json.loads(invoke(root, "inner").stdout)["result"]["images"][0]["platforms"] == ["linux/arm64"]
+    # The command of a namespace that nobody typed is not known.
+    assert invoke(root, "measured").stderr.endswith("build them: gomab images\n")
+    assert invoke(root, "go.size").stderr.endswith("build them: invoke go.images\n")
     wrong = invoke(root, "wrong")
     assert wrong.returncode == 2
     assert wrong.stderr == "error: plan was called with arhc; its options: arch, json, quiet\n"

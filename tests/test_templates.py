@@ -44,6 +44,24 @@ def test_a_tagged_commit(git: Git, checkout: Path) -> None:
     assert fill(checkout, "{image}-{git.branch}-{{x}}") == "api-main-{x}"
 
 
+@pytest.mark.parametrize(
+    ("tags", "taken"),
+    [
+        (["v3.0.0", "v3.0.0-rc.1"], "v3.0.0"),
+        (["v3.0.0", "stable", "weekly"], "v3.0.0"),
+        (["v1.9.0", "v1.10.0"], "v1.10.0"),
+        (["stable", "latest"], "stable"),
+    ],
+)
+def test_of_several_tags_the_release_is_taken(git: Git, checkout: Path, tags: list[str], taken: str) -> None:
+    """Whichever came last, and whichever is annotated."""
+    first, *others = tags
+    git(checkout, "tag", first)
+    for tag in others:
+        git(checkout, "tag", "--annotate", "--message=x", tag)
+    assert fill(checkout, "{git.tag} {git.describe}") == f"{taken} {taken}"
+
+
 def test_a_commit_after_a_tag(git: Git, checkout: Path) -> None:
     """The description counts commits since the nearest tag, as git does; `git.tag` wants one right here."""
     git(checkout, "tag", "v1.2.3")

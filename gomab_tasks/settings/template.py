@@ -12,7 +12,7 @@ FIELDS = {
     "image": "the image's name",
     "git.sha": "the commit, 40 characters",
     "git.short": "the commit, 12 characters",
-    "git.tag": "the tag of the commit",
+    "git.tag": "the tag of the commit; of several the highest version, a release over its candidates",
     "git.describe": "what `git describe --tags --always` says",
     "git.branch": "the branch; in tags, `-` for what no tag may have: `feature-login` for `feature/login`",
     "version": "as git.describe, without a leading `v`",

@@ -109,11 +109,11 @@ def _join(project: "Project", arch: tuple[str, ...], digests: tuple[str, ...]) -
 
     selection = select(arch, project.settings)
     references = _read_references(digests)
-    forget(project, selection)
     if references:
         from gomab_tasks.tasks.shipping import collect_platforms
 
         collect_platforms(project, references)
+    forget(project, selection)
     return _conclude(project, join_images(project, arch))
 
 

@@ -345,3 +345,5 @@ def test_a_join_needs_records(module: Module, place: str) -> None:
         images(open_project(root), join=True, digest=(f"{place}/hello:v1",))
     with pytest.raises(SettingsError, match="give --join with it"):
         images(open_project(root), digest=(f"{place}/hello@{digest}",))
+    # Nothing was joined, so what is there may be pushed as before.
+    push(open_project(root), repository=f"{place}/hello", tag=("v1",))
