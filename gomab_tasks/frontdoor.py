@@ -100,15 +100,14 @@ class _Run(Struct):
 
     def ended(self, call: Callable[[], Outcome]) -> Outcome:
         """Call, and turn whatever is raised into an outcome."""
-        redact = self.processes.redact
         try:
             return call()
         except KeyboardInterrupt:
             return Outcome(StoppedError.exit_code, "interrupted")
         except GomabError as error:
-            return Outcome(error.exit_code, redact(str(error)), error.result)
+            return Outcome(error.exit_code, self.processes.redact(str(error)), error.result)
         except Exception:  # noqa: BLE001 - a bug: its traceback is shown, without secrets
-            return Outcome(1, redact(traceback.format_exc()))
+            return Outcome(1, self.processes.redact(traceback.format_exc()))
 
     def show(self, *, as_json: bool, quiet: bool) -> Outcome:
         """Do the task and show how it goes and ends."""
@@ -166,7 +165,7 @@ class _Run(Struct):
         if as_json:
             text = self.document(outcome).decode()
         else:
-            text = f"{self.processes.redact(outcome.result.text())}\n" if outcome.result else ""
+            text = f"{self.told(outcome.result.text())}\n" if outcome.result else ""
         _print(text)
         return Outcome(0)
 
@@ -186,10 +185,13 @@ class _Run(Struct):
             "task": self.task.name,
             "exit_code": outcome.code,
             "error": outcome.message or None,
-            "result": msgspec.to_builtins(outcome.result, enc_hook=str),
+            "result": _each_text(msgspec.to_builtins(outcome.result, enc_hook=str), self.told),
         }
-        told = _each_text(document, lambda text: _utf8(self.processes.redact(text)))
-        return msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n"
+        return msgspec.json.format(msgspec.json.encode(_each_text(document, _utf8)), indent=2) + b"\n"
+
+    def told(self, text: str) -> str:
+        """Give a text of the result as it may be told."""
+        return text if self.task.exact else self.processes.redact(text)
 
 
 @contextlib.contextmanager

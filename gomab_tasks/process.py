@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from gomab_tasks.errors import StoppedError, ToolError
 from gomab_tasks.parallel import run_all
+from gomab_tasks.pipes import Pipes
 from gomab_tasks.secrets import Redact, redactor
 
 # INT and TERM together: `nox -j` kills a session 2 s after it asked it to end.
@@ -189,13 +190,16 @@ class Processes:
         start = time.monotonic()
         source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
         child = self._start(words, cwd, self.environment | dict(env or {}), source)
+        tell = on_line and (lambda line: on_line(self.redact(line)))
+        outputs = (child.stdout, child.stderr)
         try:
-            stdout, stderr = self._listen(child, stdin, on_line, limit)
-        except subprocess.TimeoutExpired:
+            with contextlib.closing(Pipes(outputs, tell, child.stdin, stdin or "")) as pipes:
+                _serve(child, pipes, words, limit)
+                stdout, stderr = pipes.end()
+        except Exception:
             _end_groups([child])
-            _close(child)
             self.check()
-            raise ToolError(f"{words[0]} did not end within {limit:g} s") from None
+            raise
         finally:
             with self._lock:
                 self._running.discard(child)
@@ -232,73 +236,26 @@ class Processes:
             self._running.add(child)
         return child
 
-    def _listen(
-        self,
-        child: subprocess.Popen[str],
-        stdin: str | None,
-        on_line: Callable[[str], None] | None,
-        limit: float | None,
-    ) -> tuple[str, str]:
-        if on_line is None:
-            return _communicate(child, stdin, limit)
-        assert child.stderr is not None
-        stderr, child.stderr = child.stderr, None  # so that communicate() leaves it to the thread
-        lines: list[str] = []
-        told: list[str] = []
-        failures: list[Exception] = []
 
-        def read() -> None:
-            with stderr:
-                for line in stderr:
-                    lines.append(line)
-                    try:
-                        if not failures:
-                            on_line(self.redact(line.rstrip("\n")))
-                    except Exception as error:  # noqa: BLE001 - raised below, in the caller's thread
-                        failures.append(error)
-                        _end_groups([child])
-                    told.append(line)
+def _serve(child: subprocess.Popen[str], pipes: Pipes, words: Sequence[str], limit: float | None) -> None:
+    """Serve a program's pipes until its group has ended: others that it started may hold them for ever.
 
-        reader = threading.Thread(target=read, daemon=True)
-        reader.start()
-        stdout, _ = _communicate(child, stdin, limit)
-        before = -1
-        while reader.is_alive() and (_group_is_alive(child) or not before == len(told) == len(lines)):
-            before = len(told)
-            reader.join(_GRACE_SECONDS)
-        if failures:
-            raise failures[0]
-        return stdout, "".join(lines)
-
-
-def _communicate(child: subprocess.Popen[str], stdin: str | None, limit: float | None) -> tuple[str, str]:
-    """Read what a program prints, until its group has ended: others that it started may never.
-
-    Raises `TimeoutExpired` at the limit.
+    Raises `ToolError` at the limit.
     """
-    deadline = time.monotonic() + (math.inf if limit is None else limit)
-    while True:
-        is_over = not _group_is_alive(child)  # asked before its last words are read
-        wait = _GRACE_SECONDS if is_over else min(_WAKE_SECONDS, max(0.0, deadline - time.monotonic()))
-        try:
-            return child.communicate(stdin, wait)
-        except subprocess.TimeoutExpired as expired:
-            if is_over:
-                _close(child)
-                return _decode(expired.output), _decode(expired.stderr)
-            if time.monotonic() >= deadline:
-                raise
-            stdin = None  # is on its way
-
-
-def _decode(output: bytes | None) -> str:
-    return (output or b"").decode(errors="replace")
-
-
-def _close(child: subprocess.Popen[str]) -> None:
-    for pipe in filter(None, (child.stdin, child.stdout, child.stderr)):
-        with contextlib.suppress(OSError):  # stdin may hold what nobody took
-            pipe.close()
+    deadline, is_over = time.monotonic() + (math.inf if limit is None else limit), False
+    while pipes.are_open or child.poll() is None:
+        if not is_over and not _group_is_alive(child):  # asked before its last words are read
+            deadline, is_over = time.monotonic() + _GRACE_SECONDS, True
+        left = deadline - time.monotonic()
+        if left <= 0 and is_over:
+            return
+        if left <= 0:
+            raise ToolError(f"{words[0]} did not end within {limit:g} s")
+        if pipes.are_open:
+            pipes.serve(min(_WAKE_SECONDS, left))
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(min(_WAKE_SECONDS, left))
 
 
 def _end_groups(children: Sequence[subprocess.Popen[str]]) -> None:

@@ -1,7 +1,7 @@
 """Keep secrets out of everything that people and machines read.
 
 Two things are secret: the values of variables whose names say so (TOKEN,
-PASSWORD, SECRET, KEY, …) and the user part of any URL (GOPROXY often carries
+PASSWORD, SECRET, KEY, …) and the login of any URL (GOPROXY often carries
 one).
 """
 
@@ -29,9 +29,7 @@ def is_secret_name(name: str) -> bool:
 
 def has_login(text: str) -> bool:
     """Tell whether a URL in a text carries a login; a name alone is none for ssh: `ssh://git@host`."""
-    return any(
-        ":" in found[0] or not text.endswith("ssh://", 0, found.start()) for found in _USERINFO.finditer(text)
-    )
+    return any(map(_is_login, _USERINFO.finditer(text)))
 
 
 def redactor(*environments: Mapping[str, str]) -> Redact:
@@ -53,10 +51,14 @@ def redactor(*environments: Mapping[str, str]) -> Redact:
 
     def redact(text: str) -> str:
         if "://" in text:
-            text = _USERINFO.sub("***@", text)
+            text = _USERINFO.sub(lambda found: "***@" if _is_login(found) else found[0], text)
         return pattern.sub("***", text) if pattern else text
 
     return redact
+
+
+def _is_login(userinfo: re.Match[str]) -> bool:
+    return ":" in userinfo[0] or not userinfo.string.endswith("ssh://", 0, userinfo.start())
 
 
 def _is_path(value: str) -> bool:

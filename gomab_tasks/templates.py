@@ -112,7 +112,7 @@ class Templates:
 
     @functools.cached_property
     def _tag(self) -> str:
-        """Give the commit's tag, empty without one; of several the highest version, a release over candidates.
+        """Give the commit's tag, empty without one; of several the highest version, a release first.
 
         `git describe` would take an annotated one, or the newest.
         """

@@ -18,7 +18,7 @@ import pytest
 from gomab_tasks.errors import KINDS, BudgetError, GomabError, SettingsError
 from gomab_tasks.frontdoor import Door, Outcome, run_task
 from gomab_tasks.project import Project
-from gomab_tasks.tasks import Task
+from gomab_tasks.tasks import TASKS, Task
 
 Function = Callable[..., Any]
 
@@ -150,6 +150,63 @@ def test_secrets_in_what_is_told(
         assert shown.err == "***\n"
         told = [shown.out, (door.root / "build/gomab/results/leak.json").read_text()]
         assert all("***" in text and "hunter" not in text and "me:pw" not in text for text in told)
+
+
+@pytest.mark.parametrize("kind", [SettingsError, ZeroDivisionError])
+def test_secrets_of_the_table_in_failures(
+    door: Door, capsys: pytest.CaptureFixture[str], kind: type[Exception]
+) -> None:
+    """They are known only once the table is read, and told no more than those of the environment."""
+    (door.root / "pyproject.toml").write_text('[tool.gomab.go.env]\nAPI_TOKEN = "hunter2hunter2"\n')
+    outcome = run_task(door, Task(failing(kind("go says hunter2hunter2"))), {}, as_json=True)
+    shown = capsys.readouterr()
+    for text in (outcome.message, shown.out, shown.err):
+        assert "go says ***" in text
+        assert "hunter2hunter2" not in text
+
+
+def test_secrets_of_a_table_that_is_refused(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refusal names the key, and hides what it holds."""
+    (door.root / "pyproject.toml").write_text('[tool.gomab.go.env]\nAPI_TOKEN = ["hunter2hunter2"]\n')
+    assert run_task(door, Task(answer), {}, as_json=True).code == 2
+    shown = capsys.readouterr()
+    for text in (shown.out, shown.err):
+        assert "go.env.API_TOKEN is ['***']" in text
+        assert "hunter2" not in text
+
+
+def test_exact_results(
+    door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What others go on with is told as it is, also where a secret looks like a part of it."""
+    monkeypatch.setenv("DEPLOY_KEY_NAME", "linux/amd64")
+    made = Message({"ssh://git@host": ["linux/amd64"]})
+
+    def make(project: Project) -> Message:
+        """Make."""
+        project.prepare_output()
+        project.say("linux/amd64")
+        return made
+
+    run_task(door, Task(make, exact=True), {})
+    assert capsys.readouterr() == (f"{made.text()}\n", "***\n")
+    run_task(door, Task(make, exact=True), {}, as_json=True)
+    shown = capsys.readouterr().out
+    assert json.loads(shown)["result"] == {"words": made.words}
+    assert shown == (door.root / "build/gomab/results/make.json").read_text()
+
+
+def test_generated_results_are_exact(
+    door: Door, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CI system takes the same matrix from stdout as from the step's output."""
+    monkeypatch.setenv("DEPLOY_KEY_NAME", "linux/amd64")
+    (door.root / "pyproject.toml").write_text(
+        '[tool.gomab]\nplatforms = ["linux/amd64"]\n[tool.gomab.images.api]\nmain = "."\n'
+    )
+    (task,) = (task for task in TASKS if task.name == "matrix")
+    assert run_task(door, task, {}).code == 0
+    assert json.loads(capsys.readouterr().out)["include"][0]["arch"] == "linux/amd64"
 
 
 def test_a_name_that_is_not_utf8_in_a_result(door: Door, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,6 +107,41 @@ def test_stdin(processes: Processes, on_line: Callable[[str], None] | None) -> N
     assert processes.run(python(text), on_line=on_line).stdout == ""
 
 
+@pytest.mark.parametrize("on_line", [None, ignore])
+def test_stdin_of_a_late_reader(processes: Processes, on_line: Callable[[str], None] | None) -> None:
+    """All of it reaches a child that does something else first."""
+    text = "import sys, time; time.sleep(0.3); print(len(sys.stdin.read()))"
+    done = processes.run(python(text), stdin="x" * 300_000, on_line=on_line, seconds=20)
+    assert done.stdout == "300000\n"
+
+
+def test_stdin_that_nobody_reads(processes: Processes) -> None:
+    """A child may end, or close it, without a look at what it is given."""
+    big = "x" * 300_000
+    assert processes.run(python("raise SystemExit(3)"), stdin=big).code == 3
+    text = "import os, time; os.close(0); time.sleep(0.2); print('out')"
+    assert processes.run(python(text), stdin=big).stdout == "out\n"
+
+
+@pytest.mark.parametrize("on_line", [None, ignore])
+def test_ends_of_lines(processes: Processes, on_line: Callable[[str], None] | None) -> None:
+    """Those of other systems are read as one, however they and their letters are cut into pieces."""
+    text = (
+        "import sys, time\n"
+        "for piece in (b'a\\r', b'\\nb\\rc\\xc3', b'\\xbc\\xff'):\n"
+        "    for pipe in (sys.stdout, sys.stderr): pipe.buffer.write(piece); pipe.flush()\n"
+        "    time.sleep(0.05)"
+    )
+    done = processes.run(python(text), on_line=on_line)
+    assert (done.stdout, done.stderr) == ("a\nb\ncü\ufffd",) * 2
+
+
+def test_outputs_that_are_closed_early(processes: Processes) -> None:
+    """A child that has nothing more to say is waited for all the same."""
+    text = "import os, time; os.close(1); os.close(2); time.sleep(0.3); os._exit(3)"
+    assert processes.run(python(text)).code == 3
+
+
 def test_redacted(processes: Processes) -> None:
     """A secret of the environment is in neither output nor line, and not in a URL."""
     lines: list[str] = []
@@ -190,13 +225,26 @@ def test_a_descendant_that_stays(
         "import subprocess, sys\n"
         "stays = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
         " start_new_session=True)\n"
-        "open('pid', 'w').write(str(stays.pid)); print('out'); print('err', file=sys.stderr); sys.exit(3)"
+        "open('pid', 'w').write(str(stays.pid))\n"
+        "sys.stdout.write('out'); sys.stderr.write('err'); sys.exit(3)"
     )
     done = processes.run(python(text), cwd=tmp_path, on_line=on_line)
     pid = int((tmp_path / "pid").read_text())
     assert is_running(pid)
     os.kill(pid, signal.SIGKILL)
-    assert (done.code, done.stdout, done.stderr) == (3, "out\n", "err\n")
+    assert (done.code, done.stdout, done.stderr) == (3, "out", "err")
+
+
+def test_a_descendant_that_stays_and_talks(processes: Processes, tmp_path: Path) -> None:
+    """What it says is of no matter once the program has ended, however much that is."""
+    text = (
+        "import subprocess, sys\n"
+        "stays = subprocess.Popen(['yes'], stdout=sys.stderr, start_new_session=True)\n"
+        "open('pid', 'w').write(str(stays.pid)); sys.exit(3)"
+    )
+    done = processes.run(python(text), cwd=tmp_path, on_line=ignore)
+    assert done.code == 3
+    wait_for(lambda: not is_running(int((tmp_path / "pid").read_text())))
 
 
 def test_a_listener_that_is_slow(processes: Processes) -> None:

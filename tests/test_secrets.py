@@ -75,13 +75,15 @@ def test_values_of_several_lines() -> None:
         ("https://me:p@ss@proxy.example", "https://***@proxy.example"),
         ("GOPROXY=https://a:b@one,https://c:d@two,direct", "GOPROXY=https://***@one,https://***@two,direct"),
         ("get 'http://a:b@one': no", "get 'http://***@one': no"),
+        ("ssh://git@one.example/x", "ssh://git@one.example/x"),
+        ("ssh://git:pw@one.example/x", "ssh://***@one.example/x"),
         ("https://one.example/mail?to=me@two", "https://one.example/mail?to=me@two"),
         ("https://one.example?to=me@two", "https://one.example?to=me@two"),
         ("git@github.com:o/r and https://one.example", "git@github.com:o/r and https://one.example"),
     ],
 )
 def test_urls(text: str, redacted: str) -> None:
-    """The user part of every URL goes, and nothing else of it."""
+    """Every login in a URL goes, and nothing else of it."""
     assert redactor({})(text) == redacted
 
 

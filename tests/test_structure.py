@@ -20,6 +20,7 @@ GROUND = [
     "grammar",
     "machine",
     "parallel",
+    "pipes",
     "places",
     "platforms",
     "process",

@@ -69,9 +69,9 @@ class Text(Generic[T]):
         if self.integers and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
-            raise wrong(path, f"is {show(value)}; write a {self.name}{self._suggest(value)}")
+            raise wrong(path, f"is {show(value, path)}; write a {self.name}{self._suggest(value, path)}")
         if "\0" in value:
-            raise wrong(path, f"is {show(value)}; leave out the NUL character")
+            raise wrong(path, f"is {show(value, path)}; leave out the NUL character")
         try:
             return self.check(value)
         except ValueError as error:
@@ -84,7 +84,7 @@ class Text(Generic[T]):
             schema["pattern"] = self.pattern
         return schema | ({"examples": [self.example]} if self.example else {})
 
-    def _suggest(self, value: object) -> str:
+    def _suggest(self, value: object, path: KeyPath) -> str:
         if isinstance(value, list | tuple) and len(value) == 1:
             value = value[0]
         example = f" such as {show(self.example)}" if self.example else ""
@@ -95,7 +95,7 @@ class Text(Generic[T]):
             self.check(text)
         except ValueError:
             return example
-        return f": {show(text)}"
+        return f": {show(text, path)}"
 
 
 STRING = Text("string", str)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.files import spell_bytes
-from gomab_tasks.secrets import redactor
+from gomab_tasks.secrets import is_secret_name, redactor
 
 KeyPath = tuple[str | int, ...]
 """Keys and list indexes from `[tool.gomab]` down to a value."""
@@ -21,6 +21,7 @@ FILE = "pyproject.toml"
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
+_HIDDEN = "***"
 _redact = redactor({})
 
 
@@ -89,9 +90,12 @@ def quoted_key(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else f'"{_escape(key)}"'
 
 
-def show(value: object) -> str:
-    """Spell a value for a message: on one line, not too long, without the userinfo of URLs."""
-    text = _redact(_spell(value))
+def show(value: object, path: KeyPath = ()) -> str:
+    """Spell a value for a message: on one line, not too long, without logins and what names call secret.
+
+    Names are those in the value, and the last one of its path.
+    """
+    text = _redact(_spell(value, is_hidden=bool(path) and is_secret_name(str(path[-1]))))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
@@ -101,20 +105,31 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return match[0] if match else None
 
 
-def _spell(value: object) -> str:
+def _spell(value: object, *, is_hidden: bool) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{_escape(value)}'" if "'" not in value else f'"{_escape(value)}"'
+            text = _escape(_HIDDEN if is_hidden else _hide_assigned(value))
+            return f"'{text}'" if "'" not in text else f'"{text}"'
         case Mapping():
             return (
-                f"{{{', '.join(f'{quoted_key(str(key))} = {_spell(item)}' for key, item in value.items())}}}"
+                f"{{{', '.join(_spell_entry(str(key), value[key], is_hidden=is_hidden) for key in value)}}}"
             )
         case list() | tuple():
-            return f"[{', '.join(map(_spell, value))}]"
+            return f"[{', '.join(_spell(item, is_hidden=is_hidden) for item in value)}]"
         case _:
-            return _escape(str(value))
+            return _HIDDEN if is_hidden else _escape(str(value))
+
+
+def _spell_entry(key: str, value: object, *, is_hidden: bool) -> str:
+    return f"{quoted_key(key)} = {_spell(value, is_hidden=is_hidden or is_secret_name(key))}"
+
+
+def _hide_assigned(text: str) -> str:
+    """Read `NAME=value` as the entry that it was to be."""
+    name, sign, _ = text.partition("=")
+    return f"{name}={_HIDDEN}" if sign and is_secret_name(name) else text
 
 
 def _escape(text: str) -> str:

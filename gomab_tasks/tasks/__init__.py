@@ -31,12 +31,15 @@ class Task(Struct, frozen=True):
         each_platform: Nox offers one session for each platform of the table.
         tags: Nox's tags; `nox -t gomab` does the whole job, and once.
         asks: it may ask the user, so nothing else is shown meanwhile.
+        exact: its result names what it made, for others to go on with, and quotes
+            nothing that may hold a secret; so it is told as it is, never redacted.
     """
 
     function: Callable[..., Result]
     each_platform: bool = False
     tags: tuple[str, ...] = ()
     asks: bool = False
+    exact: bool = False
 
     @property
     def name(self) -> str:
@@ -58,19 +61,19 @@ TASKS: tuple[Task, ...] = (
     Task(checkout.doctor),
     Task(checkout.plan),
     Task(images.mod_download),
-    Task(images.build),
-    Task(images.image, each_platform=True),
-    Task(images.images, tags=("gomab",)),
-    Task(sizes.size),
-    Task(sboms.sbom),
+    Task(images.build, exact=True),
+    Task(images.image, each_platform=True, exact=True),
+    Task(images.images, tags=("gomab",), exact=True),
+    Task(sizes.size, exact=True),
+    Task(sboms.sbom, exact=True),
     Task(delivery.smoke),
-    Task(delivery.archive),
-    Task(delivery.load),
-    Task(delivery.push),
-    Task(dockerfiles.dockerfile),
-    Task(ci.workflow),
-    Task(ci.matrix),
-    Task(ci.cache_key),
+    Task(delivery.archive, exact=True),
+    Task(delivery.load, exact=True),
+    Task(delivery.push, exact=True),
+    Task(dockerfiles.dockerfile, exact=True),
+    Task(ci.workflow, exact=True),
+    Task(ci.matrix, exact=True),
+    Task(ci.cache_key, exact=True),
     Task(start.init, asks=True),
     Task(checkout.clean),
 )
