@@ -15,6 +15,7 @@ from gomab_tasks import files
 from gomab_tasks.contents.sources import LEFT_OUT
 from gomab_tasks.dockerfile import stages
 from gomab_tasks.dockerfile.root import copies
+from gomab_tasks.dockerfile.stamp import require_stamp
 from gomab_tasks.errors import SettingsError
 from gomab_tasks.plan import ImagePlan
 from gomab_tasks.project import HEADING, Project
@@ -28,16 +29,18 @@ def ignored(project: Project, images: Sequence[ImagePlan], sources: stages.Sourc
     Not a word about code, for Go may embed any file. What the Dockerfile copies
     by name is there whatever the project leaves out.
 
-    Raises `SettingsError` for a .dockerignore that is no text.
+    Raises `SettingsError` for a .dockerignore that is no text, and what `require_stamp` does.
     """
-    stamped = any(image.group.go.vcs_stamp for image in images)
+    stamped = [image for image in images if image.group.go.vcs_stamp]
     lines = [f"{HEADING}."]
     if own := _own_lines(project.root / _OWN):
         needed = dict.fromkeys(_needed(images, sources))
         lines += [f"# From {_OWN}:", *own, "# Needed all the same:", *(f"!{path}" for path in needed)]
         lines += ["!.git"] if stamped else []
         lines += ["# In no image:"]
-    return "\n".join([*lines, *_never_needed(project, stamped=stamped), ""])
+    lines += _never_needed(project, stamped=bool(stamped))
+    require_stamp(project, stamped, lines)
+    return "\n".join([*lines, ""])
 
 
 def _own_lines(file: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ from gomab_tasks.project import Project
 from gomab_tasks.settings import Group, Settings
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
-from gomab_tasks.settings.template import fields_of
+from gomab_tasks.settings.template import fields_of, fill_template
 
 _OF_TAGS = {"git.tag", "git.describe", "version"}
 _CHANGING = ("git.", "version", "env.")
@@ -121,17 +121,13 @@ class Needs(Struct, frozen=True):
     @property
     def variables(self) -> tuple[str, ...]:
         """Variables of the environment that templates name, without GitHub's own."""
-        names = (field.removeprefix("env.") for field in self._fields() if field.startswith("env."))
-        return tuple(
-            sorted(name for name in names if name != "CI" and not name.startswith(("GITHUB_", "RUNNER_")))
-        )
+        return tuple(sorted(field.removeprefix("env.") for field in self._fields() if _is_variable(field)))
 
     @property
     def registries(self) -> tuple[str, ...]:
-        """Hosts that need a login; none that a template names."""
+        """Hosts that need a login, with the repository's variables in the way of workflows."""
         repositories = [group.image.repository or "" for group in self.groups] if self.is_pushed else []
-        hosts = (grammar.split_repository(repository)[0] for repository in repositories)
-        return tuple(dict.fromkeys(host for host in hosts if "{" not in host))
+        return tuple(dict.fromkeys(filter(None, map(_registry, repositories))))
 
     @property
     def smoke(self) -> bool:
@@ -179,7 +175,8 @@ class Needs(Struct, frozen=True):
 def find_needs(project: Project) -> Needs:
     """Read table, module and git; ask Go only for the names of images that are pushed.
 
-    Raises what `require_linux` and `find_commands` do, and `SettingsError` where no
+    Warns of repositories for which the workflow has no push or no login. Raises what
+    `require_linux` and `find_commands` do, and `SettingsError` where no
     event of GitHub has all values that building needs.
     """
     settings = project.settings
@@ -196,6 +193,7 @@ def find_needs(project: Project) -> Needs:
             "go.variables, labels or annotations need {git.tag} and {git.branch}, but in CI there is "
             "never both; use {git.describe} or {env.GITHUB_REF_NAME}"
         )
+    _warn_of_repositories(project, named)
     if not needs.is_pushed:
         return needs
     return replace(needs, images=tuple(settings.images or read_facts(project).mains))
@@ -218,6 +216,45 @@ def _require_buildx(settings: Settings) -> None:
 
 def _is_changing(tag: str) -> bool:
     return any(field.startswith(_CHANGING) for field in fields_of(tag))
+
+
+def _is_variable(field: str) -> bool:
+    """Whether a field's value is a variable of the repository: not git's, not GitHub's own."""
+    name = field.removeprefix("env.")
+    return name not in {field, "CI"} and not name.startswith(("GITHUB_", "RUNNER_"))
+
+
+def _registry(repository: str) -> str:
+    """Name the host to log in to; none where it may be part of a field, or is git's or GitHub's."""
+    first, slash, _ = repository.partition("/")
+    fields = fields_of(first)
+    if not any("." in field for field in fields):
+        return grammar.split_repository(repository)[0]
+    if not slash or not all(map(_is_variable, fields)):
+        return ""
+    return fill_template(first, lambda field: f"${{{{ vars.{field.removeprefix('env.')} }}}}")
+
+
+def _warn_of_repositories(project: Project, groups: Mapping[str, Group]) -> None:
+    said: dict[str, None] = {}
+    for name, group in groups.items():
+        repository = group.image.repository or ""
+        if text := _lacks(repository):
+            problem = Problem(("image", "repository"), f"is '{repository}', which {text}")
+            said |= dict.fromkeys(refusal(project.settings.source, [problem], name or None).problems)
+    for line in said:
+        project.warn(line)
+
+
+def _lacks(repository: str) -> str:
+    if repository.startswith(_LOOPBACK):
+        return "is on the runner itself, so the workflow pushes nothing; name another registry"
+    if repository and not _registry(repository):
+        return (
+            "begins with a template, so the workflow logs in to no registry for it; "
+            f"write the registry in front: '{grammar.DOCKER_HUB}/{repository}'"
+        )
+    return ""
 
 
 def _is_public(group: Group) -> bool:

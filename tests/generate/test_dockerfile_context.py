@@ -9,7 +9,7 @@ import pytest
 from gomab_tasks.errors import SettingsError, VerificationError
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.dockerfiles import dockerfile
-from tests.conftest import ModuleFactory
+from tests.conftest import Git, ModuleFactory
 from tests.generate.conftest import Make
 
 NEVER_NEEDED = [
@@ -68,6 +68,42 @@ def test_a_stamp_needs_the_repository(everything: Path, make: Make) -> None:
     assert make(everything).dockerignore.splitlines()[1:3] == ["build/gomab", "**/.nox"]
     (everything / ".dockerignore").write_text(".git\n")
     assert "!.git" in make(everything).dockerignore.splitlines()
+
+
+def test_a_stamp_of_a_repository_above(module: ModuleFactory, git: Git, make: Make) -> None:
+    """The context begins at the project, and Go is silent where it finds no repository."""
+    root = module("hello")
+    git(root.parent, "init", "--quiet")
+    assert "**/.git" in make(root).dockerignore
+    (root / "pyproject.toml").write_text("[tool.gomab]\ngo.vcs-stamp = true\n")
+    with pytest.raises(SettingsError) as raised:
+        make(root)
+    assert str(raised.value) == (
+        "pyproject.toml:2: go.vcs-stamp is true, but the repository begins above the project, in "
+        f"{root.parent}, which a Dockerfile's build does not see, so programs would have no stamp; "
+        "the backend 'native' has no such limit"
+    )
+
+
+def test_a_stamp_needs_all_committed_files(module: ModuleFactory, git: Git, make: Make) -> None:
+    """To git a hidden file is a change; what is not committed may be hidden."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("[tool.gomab.images.hello]\ngo.vcs-stamp = true\n")
+    (root / ".dockerignore").write_text(".env\n*.md\n!KEEP.md\ndocs\n")
+    (root / "docs").mkdir()
+    names = ("A.md", "KEEP.md", "docs/b", "docs/c", "docs/d")
+    for name in (*names, ".env"):
+        (root / name).touch()
+    git(root, "init", "--quiet")
+    assert ".env" in make(root).dockerignore
+    git(root, "add", *names)
+    with pytest.raises(SettingsError) as raised:
+        make(root)
+    assert str(raised.value) == (
+        "pyproject.toml:2: images.hello.go.vcs-stamp is true, but .dockerignore hides committed files, so "
+        "programs would be stamped as modified: A.md, docs/b, docs/c and 1 more; let them through there; "
+        "the backend 'native' has no such limit"
+    )
 
 
 def test_the_committed_file_follows(module: ModuleFactory) -> None:
