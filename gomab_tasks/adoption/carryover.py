@@ -29,6 +29,7 @@ _FOLDERS = frozenset({"bin", "build", "dist", "out"})
 _ALONE = "gomab runs go build alone; run it before"
 _UNREAD = "seems to compile a program; its flags are not read: set go.variables, go.ldflags, go.tags"
 _NAME = re.compile(r"\$(\w+)")
+_RELEASERS = (".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml")
 
 
 class Target(Struct, frozen=True):
@@ -109,9 +110,11 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
     used = list(_used(stage, recipe))
     if mains:
         carry_access((step for one in used for step in one.all_steps()), contents.findings)
-    for build in (build for one in used for build in builds_of(one)):
-        if set(mains) & set(mains_of(build, ground)):
-            carry_flags(build, contents.findings)
+    builds = [build for one in used for build in builds_of(one) if set(mains) & set(mains_of(build, ground))]
+    for build in builds:
+        carry_flags(build, contents.findings)
+    if mains and not builds:
+        _say_releaser(contents)
     for one in used[1:]:
         _say_commands(one, contents)
     has_user = any(step.instruction.name == "USER" for step in stage.all_steps())
@@ -159,6 +162,16 @@ def _say_commands(stage: Stage, contents: Contents) -> None:
             if command.words[0] != "mkdir" and not read_go_build(command, step.instruction.line):
                 why = _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
                 contents.findings.say(step.instruction.line, f"RUN {command.text}: {why}")
+
+
+def _say_releaser(contents: Contents) -> None:
+    """Say that GoReleaser, and not the Dockerfile, has the flags that the program is compiled with."""
+    for name in _RELEASERS:
+        if (contents.ground.root / name).is_file():
+            contents.findings.say(
+                contents.stage.line,
+                f"{name} may compile it; its flags are not read: set go.variables, go.ldflags, go.tags",
+            )
 
 
 def _shared(all_keys: Sequence[Keys]) -> Keys:

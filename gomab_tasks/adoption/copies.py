@@ -38,7 +38,7 @@ class Contents(Struct):
 
     Attributes:
         programs: by path in the Dockerfile's image.
-        strangers: paths that other stages gave and nobody knows, and what was remarked.
+        strangers: paths, perhaps patterns, of what nobody knows, and what was remarked.
         packages: names of those that were installed, which gomab does not.
         accounts: what commands made.
         has_guessed: a program is taken for one by its name, or since there is no other.
@@ -69,6 +69,11 @@ class Contents(Struct):
     def escape(self) -> str:
         """The Dockerfile's escape character."""
         return self.recipe.source.escape
+
+    def say_stranger(self, path: str, line: int, text: str) -> None:
+        """Say that nobody knows what lies at a path: a program may, if it is what starts."""
+        self.findings.say(line, text)
+        self.strangers[path] = (line, text)
 
 
 def carry_copy(step: Step, contents: Contents) -> None:
@@ -137,9 +142,8 @@ def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None
         contents.has_guessed = True
         contents.programs[_into(copy, path, contents)] = main
     else:
-        remark = f"{source} of {origin} is no program and no file of the project"
-        contents.findings.say(step.instruction.line, remark)
-        contents.strangers[_into(copy, path, contents)] = contents.findings.remarks[-1]
+        text = f"{source} of {origin} is no program and no file of the project"
+        contents.say_stranger(_into(copy, path, contents), step.instruction.line, text)
 
 
 def _copy_programs(path: str, stage: Stage, copy: Copy, contents: Contents) -> bool:
@@ -198,7 +202,8 @@ def _copy_context(source: str, copy: Copy, contents: Contents) -> None:
     if main and not (contents.ground.root / source.lstrip("/")).is_dir():
         contents.programs[_into(copy, source, contents)] = main
     elif "$" in source:
-        findings.say(line, f"{source} is not known before the image is built")
+        text = f"{source} is not known before the image is built"
+        contents.say_stranger(_into(copy, source, contents), line, text)
     elif _is_remote(source):
         findings.say(line, f"{source} is fetched from elsewhere: keep it in the project for image.files")
     elif copy.step.instruction.name == "ADD" and source.endswith(_ARCHIVES):
@@ -213,7 +218,8 @@ def _copy_files(source: str, copy: Copy, contents: Contents) -> None:
     step = copy.step
     found = sorted(_matching(source, contents.ground))
     if not found:
-        contents.findings.say(step.instruction.line, f"{source} is not in the project now")
+        text = f"{source} is not in the project now"
+        contents.say_stranger(_into(copy, source, contents), step.instruction.line, text)
     for path in found:
         _keep(path, _target(path, copy, contents, several=len(found) > 1), step, contents)
     if found and _WILDCARDS & set(source):

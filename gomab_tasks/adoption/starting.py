@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import posixpath
 import re
 import shlex
 
@@ -54,8 +56,8 @@ class _Line(Struct, frozen=True):
 
 def carry_start(contents: Contents) -> tuple[MainPackage, ...]:
     """Carry over how the image starts; give its main packages, the one that starts first."""
-    copied = set(contents.programs)
-    contents.programs |= {found.path: found.main for found in programs_of(contents.stage, contents.ground)}
+    compiled = {found.path: found.main for found in programs_of(contents.stage, contents.ground)}
+    contents.programs |= compiled
     entrypoint, cmd = (_read(name, contents) for name in ("ENTRYPOINT", "CMD"))
     first = entrypoint or (None if _steps("ENTRYPOINT", contents) else cmd)
     is_started = _steps("ENTRYPOINT", contents) or _steps("CMD", contents)
@@ -68,7 +70,7 @@ def carry_start(contents: Contents) -> tuple[MainPackage, ...]:
     mains = tuple(dict.fromkeys([*started, *contents.programs.values()]))
     if mains and line:
         _carry_words(line, mains[0], contents)
-    _say_moved(copied, line, contents)
+    _say_moved(contents.programs.keys() - compiled.keys(), line, contents)
     return mains
 
 
@@ -109,14 +111,24 @@ def _words(step: Step, contents: Contents) -> tuple[str, ...] | None:
 
 
 def _adopt_stranger(line: _Line, contents: Contents) -> None:
-    """Take what starts, and came from a stage that is not understood, for the only main package."""
-    path = contents.stage.scope.path(line.words[line.heads[0]]) if line.heads else ""
-    if path in contents.strangers and not contents.programs and len(contents.ground.mains) == 1:
-        contents.findings.remarks.remove(contents.strangers[path])
+    """Take what starts, and came from where nobody knows, for the only main package."""
+    found = (_stranger(line.words[place], contents) for place in line.heads)
+    path, pattern = next(filter(None, found), ("", ""))
+    if path and not contents.programs and len(contents.ground.mains) == 1:
+        contents.findings.remarks.remove(contents.strangers[pattern])
         main = contents.ground.mains[0]
         contents.programs[path] = main
         contents.has_guessed = True
         contents.findings.say(line.first.line, f"{path} is taken for the program of {main.import_path}")
+
+
+def _stranger(word: str, contents: Contents) -> tuple[str, str] | None:
+    """Give the path of what a word starts, and the one under which nobody knows it."""
+    for pattern in contents.strangers:
+        path = contents.stage.scope.path(word) if "/" in word else f"{posixpath.dirname(pattern)}/{word}"
+        if fnmatch.fnmatchcase(path, pattern):
+            return path, pattern
+    return None
 
 
 def _started(line: _Line, contents: Contents) -> list[MainPackage]:
