@@ -19,7 +19,7 @@ from gomab_tasks.contents.rootfs import User
 from gomab_tasks.oci.accounts import Accounts
 from gomab_tasks.oci.descriptor import Layer
 from gomab_tasks.oci.image import Config, History, ImageSpec
-from gomab_tasks.oci.tree import Tree
+from gomab_tasks.oci.tree import GROUP, PASSWD, Tree
 from gomab_tasks.output.record import BaseRecord
 from gomab_tasks.settings import Image
 from gomab_tasks.settings.problem import wrong
@@ -73,9 +73,9 @@ def owner_of(image: Image, base: Base) -> User:
     # Where the table leaves it to the base, only the base's key has a line.
     key = ("image", "user" if image.user else "base")
     if not name.isdecimal() and name not in accounts.users:
-        raise wrong(key, _unknown("user", name, accounts.users, base))
+        raise wrong(key, _unknown("user", name, accounts.users, base, PASSWD))
     if group and not group.isdecimal() and group not in accounts.groups:
-        raise wrong(key, _unknown("group", group, accounts.groups, base))
+        raise wrong(key, _unknown("group", group, accounts.groups, base, GROUP))
     uid = int(name) if name.isdecimal() else accounts.users[name].uid
     if group:
         return User(uid, int(group) if group.isdecimal() else accounts.groups[group])
@@ -91,12 +91,10 @@ def _user(image: Image, base: Base) -> str:
     return str(owner_of(image, base))
 
 
-def _unknown(kind: str, name: str, known: Iterable[str], base: Base) -> str:
-    names = ", ".join(sorted(known)) or "none"
-    return (
-        f"names the {kind} '{name}', but {base.origin.name} knows only {names}; "
-        "set image.user to numbers: '1000:1000'"
-    )
+def _unknown(kind: str, name: str, known: Iterable[str], base: Base, path: str) -> str:
+    names = ", ".join(sorted(known))
+    found = f"knows only {names}" if names else f"has no readable /{path}"
+    return f"names the {kind} '{name}', but {base.origin.name} {found}; set image.user to numbers, 'UID:GID'"
 
 
 def _merge(below: Iterable[str], above: Iterable[str]) -> tuple[str, ...]:

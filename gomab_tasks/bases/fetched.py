@@ -19,7 +19,7 @@ from gomab_tasks.bases.kept import last_digests, note_digest
 from gomab_tasks.bases.layers import Unpacked, read_unpacked, write_unpacked
 from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
-from gomab_tasks.oci.descriptor import Descriptor, digest_of
+from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, digest_of
 from gomab_tasks.oci.foreign import read_foreign
 from gomab_tasks.oci.image import Config, Index, Manifest
 from gomab_tasks.oci.layout import Layout
@@ -40,6 +40,9 @@ from gomab_tasks.settings import SCRATCH
 from gomab_tasks.settings.problem import Problem
 from gomab_tasks.settings.refusal import refusal
 from gomab_tasks.units import mebibytes
+
+# Each index is fetched before it is known what is in it.
+_MOST_NESTED = 3
 
 
 def read_bases(project: Project, images: Sequence[ImagePlan]) -> dict[tuple[str, Platform], Base]:
@@ -140,10 +143,31 @@ class _Store:
         content = self._document(reference)
         digest = digest_of(content)
         document = read_foreign(content, str(reference))
+        return _Found(text, reference, digest, self._manifests(reference.repository, digest, document))
+
+    def _manifests(
+        self, repository: Repository, digest: str, document: Index | Manifest, depth: int = 0
+    ) -> dict[Platform, str]:
+        """Give the first manifest of each platform, as engines take it; an index may lead to others."""
         if isinstance(document, Manifest):
-            config = self._config(reference.repository, document)
-            return _Found(text, reference, digest, {config.platform: digest})
-        return _Found(text, reference, digest, _by_platform(document))
+            return {self._config(repository, document).platform: digest}
+        found: dict[Platform, str] = {}
+        for entry in document.manifests:
+            if entry.platform and entry.media_type == MANIFEST:
+                found.setdefault(entry.platform, entry.digest)
+            elif depth < _MOST_NESTED:
+                found |= self._within(repository, entry.digest, depth + 1) | found
+        return found
+
+    def _within(self, repository: Repository, digest: str, depth: int) -> dict[Platform, str]:
+        """Look into what an index says too little of; what is no image there is passed over."""
+        reference = Reference(repository, digest=digest)
+        content = self._document(reference)
+        try:
+            document = read_foreign(content, str(reference))
+        except VerificationError:
+            return {}
+        return self._manifests(repository, digest, document, depth)
 
     def fetch(self, found: _Found, platforms: Sequence[Platform]) -> dict[Platform, Base]:
         """Have all blobs of a base for some platforms, and know what is in them."""
@@ -243,15 +267,6 @@ class _Store:
         made = Unpacked(diff_ids=config.diff_ids, sizes=sizes, tree=tree)
         write_unpacked(path, made)
         return made
-
-
-def _by_platform(index: Index) -> dict[Platform, str]:
-    """Give the first manifest of each platform, as engines take it."""
-    found: dict[Platform, str] = {}
-    for entry in index.manifests:
-        if entry.platform:
-            found.setdefault(entry.platform, entry.digest)
-    return found
 
 
 def _match(platform: Platform, found: _Found) -> Platform:

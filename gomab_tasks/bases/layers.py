@@ -12,7 +12,7 @@ from gomab_tasks.oci.descriptor import Layer, digest_of
 from gomab_tasks.oci.image import Manifest
 from gomab_tasks.oci.tree import Tree
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Unpacked(Struct, frozen=True, kw_only=True):

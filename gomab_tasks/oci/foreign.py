@@ -39,7 +39,7 @@ _ATTESTATION = "vnd.docker.reference.type"
 def read_foreign(content: bytes, where: str) -> Index | Manifest:
     """Read an index or manifest; media types are given as OCI's, layers without annotations.
 
-    Of an index only what may be an image is given: no attestations.
+    Of an index only what may be an image, or lead to some, is given: no attestations.
 
     Raises `VerificationError` that starts with `where`, for schema 1 and for
     layers that cannot be taken over as well.
@@ -73,8 +73,8 @@ def _descriptor(value: object, where: str) -> Descriptor:
 
 
 def _is_image(entry: Descriptor) -> bool:
-    is_known = entry.platform is not None and entry.platform.os != "unknown"
-    return entry.media_type == MANIFEST and is_known and _ATTESTATION not in entry.annotations
+    is_known = entry.platform is None or entry.platform.os != "unknown"
+    return entry.media_type in {MANIFEST, INDEX} and is_known and _ATTESTATION not in entry.annotations
 
 
 def _read_manifest(document: Mapping[str, object], where: str) -> Manifest:

@@ -6,9 +6,10 @@ Source: OCI image-spec, layer.md ("Applying Changesets", "Whiteouts").
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.oci.descriptor import Descriptor, Layer
@@ -84,17 +85,39 @@ def read_layers(layout: Layout, layers: Iterable[Descriptor]) -> tuple[tuple[Lay
 
     Raises `VerificationError` for what is no layer.
     """
+    layers = tuple(layers)
+    read, nodes = _read(layout, layers, {PASSWD, GROUP})
+    tree = _tree(nodes)
+    places = [_place(tree, PASSWD), _place(tree, GROUP)]
+    if places != [PASSWD, GROUP]:  # only now it is known which files are to be held in memory
+        _, nodes = _read(layout, layers, places)
+        passwd, group = (_text(nodes.get(place)) for place in places)
+        tree = replace(tree, passwd=passwd, group=group)
+    return read, tree
+
+
+def _place(tree: Tree, path: str) -> str:
+    try:
+        return tree.resolve(path)
+    except VerificationError:  # as good as not there, which a user that is a number need not mind
+        return path
+
+
+def _read(
+    layout: Layout, layers: Iterable[Descriptor], texts: Collection[str]
+) -> tuple[tuple[Layer, ...], dict[str, _Node]]:
+    """Unpack layers, and keep the content of the files `texts`."""
     nodes: dict[str, _Node] = {}
     read: list[Layer] = []
     for descriptor in layers:
-        changes = _Changes()
+        changes = _Changes(texts)
         with unpacking(layout, descriptor) as stream:
             for member in read_members(stream, blob_name(descriptor.digest)):
                 changes.add(member)
             stream.drain()
         nodes = changes.over(nodes)
         read.append(Layer(descriptor, f"sha256:{stream.sha256.hexdigest()}", stream.size))
-    return tuple(read), _tree(nodes)
+    return tuple(read), nodes
 
 
 _Node = Folder | str | bytes
@@ -104,7 +127,8 @@ _Node = Folder | str | bytes
 class _Changes:
     """Collect what one layer adds and removes."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Collection[str]) -> None:
+        self._texts = texts
         self._added: dict[str, _Node] = {}
         self._removed: set[str] = set()
         self._emptied: set[str] = set()
@@ -117,7 +141,7 @@ class _Changes:
         elif name.startswith(WHITEOUT):
             self._removed.add(posixpath.join(folder, name.removeprefix(WHITEOUT)))
         elif path != ".":
-            self._added[path] = _node(member, path)
+            self._added[path] = _node(member, path, self._texts)
 
     def over(self, lower: Mapping[str, _Node]) -> dict[str, _Node]:
         """Apply to what lower layers hold; whiteouts hide nothing of their own layer."""
@@ -133,12 +157,12 @@ class _Changes:
         return kept | self._added
 
 
-def _node(member: Member, path: str) -> _Node:
+def _node(member: Member, path: str, texts: Collection[str]) -> _Node:
     if member.kind == "directory":
         return Folder(member.mode, member.uid, member.gid)
     if member.kind == "symlink":
         return member.target
-    if member.is_file and path in {PASSWD, GROUP}:
+    if member.is_file and path in texts:
         if member.size > _LARGEST_TEXT:
             raise VerificationError(f"/{path}: has {member.size} bytes in the base; use another base")
         return b"".join(member.pieces())

@@ -164,6 +164,10 @@ class Client:
 
         return self.session.retry(act)
 
+    def store_blob(self, repository: Repository, digest: str, content: bytes) -> bool:
+        """Send a small blob unless it is there; tell whether it was sent."""
+        return not self.has_blob(repository, digest) and self.send_blob(repository, digest, content)
+
     def cancel_upload(self, repository: Repository, location: str) -> None:
         """Have the registry forget an upload that nothing was sent to; it would in time by itself."""
         with suppress(RegistryError):
@@ -175,7 +179,7 @@ class Client:
         request = Request("PUT", url, {"Content-Type": "application/octet-stream"}, body)
         scopes = (push_scope(repository.name),)
         answer = self.session.exchange(repository, request, scopes, sends_once=True)
-        if answer.status not in {HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}:
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:  # success is below
             raise self.session.refusal(repository, answer, f"store the blob {digest}")
         _check_digest(repository, f"the blob {digest}", digest, answer.digest)
 

@@ -152,9 +152,16 @@ def refusal(answer: Answer, where: str, doing: str, without_login: str = "") -> 
 def _reason(answer: Answer) -> str:
     if answer.errors:
         return f"{', '.join(answer.errors)} (HTTP {answer.status})"
+    said = f"{_who(answer)} answered HTTP {answer.status}"
     if answer.is_html or not answer.body:
-        return f"it answered HTTP {answer.status}" + (" and HTML" if answer.is_html else "")
-    return f"it answered HTTP {answer.status}: {printable(answer.body[:4096].decode(errors='replace'))}"
+        return said + (" and HTML" if answer.is_html else "")
+    return f"{said}: {printable(answer.body[:4096].decode(errors='replace'))}"
+
+
+def _who(answer: Answer) -> str:
+    if answer.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return "the proxy"
+    return f"{answer.foreign_host}, where the registry leads," if answer.foreign_host else "it"
 
 
 # Of requests there are quotas too, and repositories may bear the word in their name.
@@ -176,6 +183,9 @@ def _advice(answer: Answer) -> str:
         return "its disk or quota is full: free some space there and run it again"
     if answer.is_html and answer.status not in TRANSIENT | {HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
         return "is this a registry? A proxy or a login page may stand before it"
+    if answer.foreign_host and HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # No login for the registry mends it.
+        return _ADVICE[answer.status] if answer.status in _OF_THE_WAY else "ask who runs the registry"
     codes = [text.partition(":")[0] for text in answer.errors]
     if known := next((_ADVICE_BY_CODE[code] for code in codes if code in _ADVICE_BY_CODE), ""):
         return known
@@ -197,10 +207,19 @@ _ADVICE: dict[int, str] = {
     HTTPStatus.FORBIDDEN: "the login has no permission for that: ask for it, or log in as somebody else",
     HTTPStatus.NOT_FOUND: "check the repository's name; some registries want it made before the first push",
     HTTPStatus.METHOD_NOT_ALLOWED: "is this a registry, and does it take pushes?",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "it wants a login, or another one: see HTTPS_PROXY, HTTP_PROXY",
     HTTPStatus.CONFLICT: "the registry keeps what is there: choose another tag with --tag, or in image.tags",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the registry, or a proxy before it, takes no bodies of that size",
     HTTPStatus.TOO_MANY_REQUESTS: "it asks for fewer requests: wait and run it again",
 }
+# These mean the same whoever answers.
+_OF_THE_WAY = frozenset(
+    {
+        HTTPStatus.PROXY_AUTHENTICATION_REQUIRED,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
 
 
 def not_a_registry(where: str, answer: Answer) -> RegistryError:

@@ -82,12 +82,17 @@ class Request(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """Hold one answer; names of headers are in lower case."""
+    """Hold one answer; names of headers are in lower case.
+
+    Attributes:
+        foreign_host: who gave it, where the registry leads to another.
+    """
 
     status: int
     headers: Mapping[str, str]
     challenges: tuple[str, ...] = ()
     body: bytes = b""
+    foreign_host: str = ""
 
     @property
     def is_html(self) -> bool:

@@ -7,7 +7,8 @@ distribution-spec, "Pushing Manifests with Subject" and "Referrers Tag Schema".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 
 from msgspec import Struct, field
@@ -27,12 +28,22 @@ from gomab_tasks.oci.descriptor import (
 from gomab_tasks.oci.image import SCHEMA_VERSION
 from gomab_tasks.registry.authentication import pull_scope
 from gomab_tasks.registry.client import Client
+from gomab_tasks.registry.failure import TransientError
 from gomab_tasks.registry.message import Request
 from gomab_tasks.registry.reference import Repository
 
 EMPTY = "application/vnd.oci.empty.v1+json"
 _EMPTY_CONFIG = b"{}"
-_LACKING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+# What registries, and proxies before them, answer to an API that they do not know.
+_LACKING = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_ACCEPTABLE,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
 # Others may write the same index at the same time; the spec knows no lock.
 _TRIES = 5
 _MOST_PAGES = 100
@@ -72,15 +83,17 @@ class Artifact(Struct, frozen=True):
         return to_json(document)
 
 
+def blobs_of(artifacts: Iterable[Artifact]) -> dict[str, bytes]:
+    """Give what artifacts need at their registry before they are attached: digest -> content, each once."""
+    contents = {artifact.layer.digest: artifact.content for artifact in artifacts}
+    return contents | {digest_of(_EMPTY_CONFIG): _EMPTY_CONFIG} if contents else {}
+
+
 def attach(client: Client, repository: Repository, artifact: Artifact) -> Descriptor:
-    """Push an artifact so that it is listed at its subject; the same one twice is there once.
+    """Push an artifact, whose blobs are there, so that it is listed at its subject; the same one is so once.
 
     A registry without the referrers API gets the fallback tag `sha256-HEX`.
     """
-    for content in (artifact.content, _EMPTY_CONFIG):
-        digest = digest_of(content)
-        if not client.has_blob(repository, digest):
-            client.send_blob(repository, digest, content)
     manifest = artifact.manifest()
     pushed = Descriptor(MANIFEST, digest_of(manifest), len(manifest))
     answer = client.put_manifest(repository, pushed.digest, MANIFEST, manifest)
@@ -104,9 +117,20 @@ def list_referrers(client: Client, repository: Repository, digest: str) -> list[
 
     Raises `RegistryError`, and `VerificationError` for a list that cannot be read.
     """
-    entries = _ask(client, repository, digest)
-    if entries is None:
-        entries = _read_tag(client, repository, digest)
+    try:
+        entries = _ask(client, repository, digest)
+    except TransientError:
+        raise
+    except RegistryError:
+        # Some forbid what they do not know; then the tag was written all the same.
+        with suppress(RegistryError):
+            if tagged := _read_tag(client, repository, digest):
+                return _referrers(tagged)
+        raise
+    return _referrers(_read_tag(client, repository, digest) if entries is None else entries)
+
+
+def _referrers(entries: Iterable[Entry]) -> list[Referrer]:
     return [Referrer(str(entry["digest"]), str(entry.get("artifactType", ""))) for entry in entries]
 
 

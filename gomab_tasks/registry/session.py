@@ -107,7 +107,9 @@ class Session:
     def refusal(self, repository: Repository, answer: Answer, doing: str) -> RegistryError:
         """Word an answer that says no, without secrets that it may repeat."""
         is_anonymous = (
-            answer.status == HTTPStatus.FORBIDDEN and not self._authentication.found(repository).credentials
+            answer.status == HTTPStatus.FORBIDDEN
+            and not answer.foreign_host
+            and not self._authentication.found(repository).credentials
         )
         error = refusal(answer, str(repository), doing, repository.registry if is_anonymous else "")
         error.args = (self._authentication.redact(self._redact(str(error))),)
@@ -135,6 +137,7 @@ class Session:
                 answer = self._send(repository, request, scopes, receive, sends_once=sends_once)
             else:  # what is foreign never sees our login
                 answer = self._transport.send(request, str(repository), receive)
+                answer = replace(answer, foreign_host=urlsplit(request.url).netloc.rpartition("@")[2])
             keeps_method = request.method in {"GET", "HEAD"} or answer.status in _KEEPING_METHOD
             if answer.status not in _REDIRECTS or "location" not in answer.headers or not keeps_method:
                 return answer

@@ -21,7 +21,7 @@ from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.message import Upload
 from gomab_tasks.registry.meter import Meter
 from gomab_tasks.registry.reference import Repository, check_tag
-from gomab_tasks.registry.referrers import Artifact, attach
+from gomab_tasks.registry.referrers import Artifact, attach, blobs_of
 from gomab_tasks.registry.transport import WORKERS
 from gomab_tasks.units import mebibytes
 
@@ -139,7 +139,8 @@ class _Push:
         is_there, missing, moving = self._look()
         self._meter.total = sum(blob.size for blob in missing)
         sends: list[Callable[[], bool]] = [partial(self._send, blob) for blob in missing]
-        sent = self._side_by_side([*sends, *self._cancels(missing)])[: len(sends)]
+        further = [*self._cancels(missing), *self._attached_blobs()]
+        sent = self._side_by_side([*sends, *further])[: len(sends)]
         if not is_there:
             self._side_by_side([partial(self._put, m, m.digest) for m in self._content.manifests])
         self._side_by_side([partial(self._attach, subject) for subject in self._subjects()])
@@ -219,6 +220,13 @@ class _Push:
 
     def _subjects(self) -> dict[str, None]:
         return dict.fromkeys(artifact.subject.digest for artifact in self._destination.artifacts)
+
+    def _attached_blobs(self) -> list[Callable[[], bool]]:
+        """Send what artifacts share once: docker-registry loses a blob while it is stored again."""
+        own = {blob.digest for blob in self._content.blobs}
+        blobs = blobs_of(self._destination.artifacts).items()
+        store = partial(self._client.store_blob, self._repository)
+        return [partial(store, digest, content) for digest, content in blobs if digest not in own]
 
     def _attach(self, subject: str) -> None:
         """Attach one after the other what has one subject: they may share a tag that lists them."""

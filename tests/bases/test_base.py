@@ -119,6 +119,16 @@ def test_unknown_users(user: str | None, execution: Mapping[str, object], proble
     assert problem in str(refusal.value)
 
 
+def test_a_base_without_users() -> None:
+    """No numbers are made up: what the name meant is not known."""
+    with pytest.raises(SettingsError) as refusal:
+        owner_of(Image(), replace(base({"User": "app:staff"}), tree=Tree()))
+    assert f"the user 'app', but {NAME} has no readable /etc/passwd; set image.user to numbers" in str(
+        refusal.value
+    )
+    assert "1000" not in str(refusal.value)
+
+
 def test_history_fits_the_layers() -> None:
     """The base's own; where it has another number of steps, one for each layer."""
     own = (History(created_by="a"), History(created_by="b", empty_layer=True))

@@ -94,6 +94,21 @@ def test_a_single_manifest_is_for_its_own_platform(shop: Shop, strict: Strict, t
     assert read(project, AMD64)[AMD64].origin.name == base
 
 
+def test_an_index_need_not_say_what_it_leads_to(shop: Shop, tmp_path: Path) -> None:
+    """It may hold further indexes, and images without their platform: then their configs tell."""
+    amd64, arm64, other = (shop.image(name) for name in ("linux/amd64", "linux/arm64", "linux/amd64"))
+    inner = shop.manifest(INDEX, {"manifests": [amd64]})
+    helm = shop.blob("application/vnd.cncf.helm.config.v1+json", b"{}")
+    chart = shop.manifest(MANIFEST, {"config": helm, "layers": []})
+    del arm64["platform"]
+    digest = shop.index(inner, chart, arm64, other)
+    project = opened(tmp_path, f"{shop.repository}@{digest}")
+    found = read(project, AMD64, ARM64)
+    assert [found[AMD64].origin.manifest, found[ARM64].origin.manifest] == [amd64["digest"], arm64["digest"]]
+    with pytest.raises(SettingsError, match="it is for linux/amd64, linux/arm64: take"):
+        read(project, ARM)
+
+
 def test_levels_stand_on_lower_ones(shop: Shop, tmp_path: Path) -> None:
     """As containerd runs them: amd64/v3 on amd64, arm/v7 on arm/v6, and never the other way round."""
     entries = [shop.image("linux/amd64"), shop.image("linux/arm/v5"), shop.image("linux/arm/v6")]
@@ -239,7 +254,7 @@ def test_a_base_that_is_not_there(shop: Shop, tmp_path: Path) -> None:
 
 
 def test_what_is_no_image(shop: Shop, tmp_path: Path) -> None:
-    """An index in an index is passed over, an artifact refused."""
+    """An index of nothing is for nobody, an artifact refused."""
     inner = shop.manifest(INDEX, {"manifests": []})
     shop.index(inner | {"platform": {"os": "linux", "architecture": "amd64"}})
     with pytest.raises(SettingsError, match="not there for linux/amd64; it is for none"):

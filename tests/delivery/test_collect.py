@@ -21,10 +21,11 @@ from gomab_tasks.process import Processes
 from gomab_tasks.project import open_project
 from gomab_tasks.registry.client import Client, open_client
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.referrers import Artifact, attach
+from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.tasks.delivery import push
 from gomab_tasks.tasks.images import image, images
 from tests.conftest import Git
+from tests.registry.conftest import attach_whole
 from tests.registry.faults import refusing
 from tests.registry.server import State, serving
 
@@ -48,7 +49,7 @@ class Place:
     def attach(self, **changes: Any) -> None:
         """Attach another record, which the registry then lists last."""
         content = json.dumps(json.loads(self.record.content) | changes).encode()
-        attach(self.client, self.repository, replace(self.record, content=content))
+        attach_whole(self.client, self.repository, replace(self.record, content=content))
 
     def refusal(self, settings: dict[str, Any] | None = None) -> str:
         """Give what a join says of the platform."""

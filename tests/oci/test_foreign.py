@@ -41,7 +41,7 @@ def test_manifests(names: dict[str, str], says_kind: bool) -> None:  # noqa: FBT
 
 @pytest.mark.parametrize("names", [{}, DOCKER])
 def test_indexes(names: dict[str, str]) -> None:
-    """Images with a platform are given; attestations and indexes are not."""
+    """Images, with a platform or without, and further indexes are given; attestations are not."""
     manifest = names.get(MANIFEST, MANIFEST)
     entries = [
         at(manifest, platform=ARM),
@@ -51,7 +51,14 @@ def test_indexes(names: dict[str, str]) -> None:
         at(names.get(INDEX, INDEX), platform=ARM),
     ]
     found = read(mediaType=names.get(INDEX, INDEX), manifests=entries)
-    assert found == Index((Descriptor(MANIFEST, DIGEST, 1, Platform("linux", "arm", "v7")),))
+    arm = Platform("linux", "arm", "v7")
+    assert found == Index(
+        (
+            Descriptor(MANIFEST, DIGEST, 1, arm),
+            Descriptor(MANIFEST, DIGEST, 1),
+            Descriptor(INDEX, DIGEST, 1, arm),
+        )
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 
 from gomab_tasks.errors import VerificationError
@@ -15,6 +17,27 @@ from tests.foreign_images import folder, link, tar_of
 
 def tree_of(layout: Layout, *tars: bytes) -> Tree:
     return read_layers(layout, [layout.put_blob(LAYER_TAR, tar) for tar in tars])[1]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (("usr/etc/passwd", "a"), ("usr/etc/group", "b"), link("etc", "usr/etc")),
+        (link("etc/passwd", "/store/users"), link("etc/group", "../store/groups")),
+    ],
+)
+def test_users_are_found_where_links_lead(
+    layout: Layout, members: tuple[tarfile.TarInfo | tuple[str, str], ...]
+) -> None:
+    """The folder or the file may be a symlink, whatever is at its end is called."""
+    lower = tar_of(("store/users", "old"), ("store/groups", "b"), folder("usr"))
+    tree = tree_of(layout, lower, tar_of(*members), tar_of(("store/users", "a")))
+    assert (tree.passwd, tree.group) == ("a", "b")
+
+
+def test_a_passwd_that_leads_in_circles_names_nobody(layout: Layout) -> None:
+    """A base whose user is a number needs none."""
+    assert tree_of(layout, tar_of(link("etc/passwd", "passwd"))).passwd == ""
 
 
 def test_later_layers_win(layout: Layout) -> None:

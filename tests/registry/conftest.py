@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.process import Processes
 from gomab_tasks.registry.client import Client, open_client
 from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.referrers import Artifact, attach, blobs_of
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from gomab_tasks.registry.transport import Patience
 from gomab_tasks.secrets import redactor
@@ -26,6 +28,13 @@ Login = Callable[..., None]
 Push = Callable[..., Pushed]
 
 QUICK = Patience(attempts=4, backoff_seconds=0.01, connect_seconds=2, stall_seconds=0.5)
+
+
+def attach_whole(client: Client, repository: Repository, artifact: Artifact) -> Descriptor:
+    """Attach an artifact with all that it leads to, as a push does."""
+    for digest, content in blobs_of([artifact]).items():
+        client.store_blob(repository, digest, content)
+    return attach(client, repository, artifact)
 
 
 @pytest.fixture

@@ -244,3 +244,15 @@ def test_a_redirect_to_another_host_gets_no_login(locked: State, opened: OpenCli
             assert client.find_digest(repository, "v1") is None
             assert client.has_blob(repository, "sha256:" + "0" * 64) is False
         assert foreign.authorizations == [("/v2/a/blobs/b", "")]
+
+
+def test_a_refusal_of_another_host_is_told_as_its_own(strict: State, opened: OpenClient) -> None:
+    """Not as one of the registry that a login would mend."""
+    with serving() as foreign, opened(strict.address) as client:
+        strict.fail("HEAD .*/blobs/", answering(307, Location=f"http://{foreign.address}/b"))
+        foreign.fail("HEAD", answering(403))
+        with pytest.raises(
+            RegistryError, match=f"{foreign.address}, where the registry leads, answered"
+        ) as e:
+            client.has_blob(Repository(strict.address, "a"), "sha256:" + "0" * 64)
+    assert "log in" not in str(e.value)

@@ -89,3 +89,25 @@ def test_a_garbage_answer_is_one_line() -> None:
         exceptions.ProtocolError("x", cause), "ghcr.io/a", "ghcr.io", has_answered=True
     )
     assert str(error).startswith("ghcr.io/a: ghcr.io closed the connection (garbage [2J); ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            Answer(403, {}, foreign_host="cdn.example"),
+            "cdn.example, where the registry leads, answered HTTP 403; ask who runs the registry",
+        ),
+        (
+            Answer(429, {}, foreign_host="cdn.example"),
+            "cdn.example, where the registry leads, answered HTTP 429; it asks for fewer requests: wait and",
+        ),
+        (
+            Answer(407, {}),
+            "the proxy answered HTTP 407; it wants a login, or another one: see HTTPS_PROXY",
+        ),
+    ],
+)
+def test_who_answered_is_told(answer: Answer, told: str) -> None:
+    """A login at the registry mends neither what it leads to nor the proxy on the way."""
+    assert told in str(refusal(answer, "ghcr.io/a", "look for x"))

@@ -18,10 +18,10 @@ from gomab_tasks.oci.descriptor import Descriptor
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.pull import fetch_blob, fetch_manifest
 from gomab_tasks.registry.reference import Reference, Repository
-from gomab_tasks.registry.referrers import Artifact, attach, list_referrers
+from gomab_tasks.registry.referrers import Artifact, list_referrers
 from gomab_tasks.registry.transfer import Destination, push, read_content
 from tests.conftest import Made, ToolFactory
-from tests.registry.conftest import Login, OpenClient
+from tests.registry.conftest import Login, OpenClient, attach_whole
 from tests.registry.tls import make_certificate
 from tests.servers import free_port, wait_until_listening
 
@@ -118,8 +118,8 @@ def attach_and_list(client: Client, repository: Repository, made: Made) -> None:
         )
         for content in (b"1", b"2")
     )
-    first, second = attach(client, repository, one), attach(client, repository, two)
-    assert attach(client, repository, one) == first
+    first, second = attach_whole(client, repository, one), attach_whole(client, repository, two)
+    assert attach_whole(client, repository, one) == first
     found = list_referrers(client, repository, made.index.digest)
     assert {entry.digest for entry in found} == {first.digest, second.digest}
     assert {entry.artifact_type for entry in found} == {"application/vnd.example"}

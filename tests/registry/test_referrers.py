@@ -9,8 +9,8 @@ import pytest
 from gomab_tasks.errors import RegistryError, VerificationError
 from gomab_tasks.oci.descriptor import INDEX, MANIFEST, Descriptor, digest_of
 from gomab_tasks.registry.reference import Repository
-from gomab_tasks.registry.referrers import Artifact, attach, fallback_tag, list_referrers
-from tests.registry.conftest import OpenClient
+from gomab_tasks.registry.referrers import Artifact, fallback_tag, list_referrers
+from tests.registry.conftest import OpenClient, attach_whole
 from tests.registry.faults import answering
 from tests.registry.server import Exchange, State
 
@@ -43,11 +43,29 @@ def test_artifacts_are_listed(
     strict.has_referrers, strict.page_size = has_referrers, page_size
     repository = Repository(strict.address, "acme/api")
     with opened(strict.address) as client:
-        first, second = (attach(client, repository, artifact(content)) for content in (b"1", b"2"))
+        first, second = (attach_whole(client, repository, artifact(content)) for content in (b"1", b"2"))
         found = list_referrers(client, repository, SUBJECT.digest)
         assert [entry.digest for entry in found] == [first.digest, second.digest]
         assert {entry.artifact_type for entry in found} == {"application/spdx+json"}
     assert (("acme/api", fallback_tag(SUBJECT.digest)) in strict.tags) is not has_referrers
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 406, 501])
+def test_an_api_that_is_refused_leaves_the_fallback_tag(
+    strict: State, opened: OpenClient, status: int
+) -> None:
+    """What does not know the API answers it in many ways; what else forbids it counts if there is no tag."""
+    repository = Repository(strict.address, "acme/api")
+    strict.fail("GET .*/referrers/", answering(status), times=100)
+    with opened(strict.address) as client:
+        first = attach_whole(client, repository, artifact(b"1"))
+        assert [one.digest for one in list_referrers(client, repository, SUBJECT.digest)] == [first.digest]
+        strict.tags.clear()
+        if status in {401, 403}:
+            with pytest.raises(RegistryError, match=r"log ?in"):
+                list_referrers(client, repository, SUBJECT.digest)
+        else:
+            assert list_referrers(client, repository, SUBJECT.digest) == []
 
 
 def test_the_same_artifact_is_listed_once(strict: State, opened: OpenClient) -> None:
@@ -55,7 +73,7 @@ def test_the_same_artifact_is_listed_once(strict: State, opened: OpenClient) -> 
     repository = Repository(strict.address, "acme/api")
     with opened(strict.address) as client:
         for _ in range(2):
-            attach(client, repository, artifact(b"1"))
+            attach_whole(client, repository, artifact(b"1"))
         assert len(list_referrers(client, repository, SUBJECT.digest)) == 1
 
 
@@ -69,12 +87,12 @@ def test_an_entry_that_another_run_overwrote_is_written_again(strict: State, ope
     repository = Repository(strict.address, "acme/api")
     strict.fail(f"PUT .*/manifests/{fallback_tag(SUBJECT.digest)}", lose, times=2)
     with opened(strict.address) as client:
-        attach(client, repository, artifact(b"1"))
+        attach_whole(client, repository, artifact(b"1"))
         assert len(list_referrers(client, repository, SUBJECT.digest)) == 1
         strict.tags.clear()
         strict.fail(f"PUT .*/manifests/{fallback_tag(SUBJECT.digest)}", lose, times=100)
         with pytest.raises(RegistryError, match=r"others keep changing it.* run it again"):
-            attach(client, repository, artifact(b"2"))
+            attach_whole(client, repository, artifact(b"2"))
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from functools import partial
 import pytest
 
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
-from gomab_tasks.oci.descriptor import INDEX
+from gomab_tasks.oci.descriptor import INDEX, digest_of
 from gomab_tasks.parallel import run_all
 from gomab_tasks.progress.events import Event, step
 from gomab_tasks.registry import transfer
 from gomab_tasks.registry.reference import Repository
+from gomab_tasks.registry.referrers import Artifact
 from gomab_tasks.registry.transfer import Destination, Pushed, push, read_content
 from tests.conftest import AMD64, Made
 from tests.registry.conftest import OpenClient, Push
@@ -83,6 +84,33 @@ def test_after_a_failure_no_large_blob_begins(
     with pytest.raises(RegistryError, match="DENIED: no"):
         pushed()
     assert len(strict.requests("PUT .*/blobs/")) == 1
+
+
+def test_what_artifacts_share_is_sent_once(strict: State, pushed: Push, made: Made) -> None:
+    """Before the first of them is attached: docker-registry loses a blob while it is stored again."""
+    artifacts = tuple(
+        Artifact(kind, subject, kind, subject.digest.encode() + kind.encode())
+        for subject in made.manifests
+        for kind in ("a/b", "c/d")
+    )
+    assert pushed(artifacts=artifacts).sent_blobs == 5
+    sent = [line.split("/")[4] for line in strict.requests("PUT")]
+    assert sent == ["blobs"] * (5 + 4 + 1) + ["manifests"] * (2 + 4 + len(made.manifests) * 2 + 1)
+    assert len(strict.requests(f"PUT .*{digest_of(b'{}').replace(':', '%3A')}")) == 1
+
+
+@pytest.mark.parametrize("status", [200, 202])
+def test_a_blob_may_be_stored_with_any_success(strict: State, pushed: Push, status: int) -> None:
+    """The spec says 201; others are taken as those of manifests are."""
+
+    def store(exchange: Exchange) -> bool:
+        digest = digest_of(exchange.read())
+        strict.blobs["acme/api", digest] = exchange.read()
+        exchange.send(status)
+        return True
+
+    strict.fail("PUT .*/blobs/", store, times=5)
+    assert pushed().sent_blobs == 5
 
 
 def test_without_tags_the_digest_alone_is_pushed(strict: State, pushed: Push, made: Made) -> None:
