@@ -28,6 +28,20 @@ IMAGES = (
 )
 
 
+def verdict_of(image: str) -> Verdict:
+    """Give a verdict that passes."""
+    return Verdict(
+        image=image,
+        platform="linux/amd64",
+        size=6 * MIB,
+        unpacked_size=18 * MIB,
+        unpacked_budget=25 * MIB,
+        compressed_budget=None,
+        baseline=None,
+        problems=(),
+    )
+
+
 def test_images() -> None:
     """Each with its digest to copy, which no terminal of 80 columns breaks."""
     assert ImageResult(IMAGES).text().splitlines() == [
@@ -53,17 +67,7 @@ def test_programs() -> None:
 
 def test_indexes() -> None:
     """Sizes first; below them what was made, and where it lies."""
-    verdict = Verdict(
-        image="api",
-        platform="linux/amd64",
-        size=6 * MIB,
-        unpacked_size=18 * MIB,
-        unpacked_budget=25 * MIB,
-        compressed_budget=None,
-        baseline=None,
-        problems=(),
-    )
-    result = ImagesResult((Index("api", DIGEST, "build/gomab/images/api", IMAGES[:1]),), (verdict,))
+    result = ImagesResult((Index("api", DIGEST, "build/gomab/images/api", IMAGES[:1]),), (verdict_of("api"),))
     assert result.text().splitlines() == [
         "image  platform     compressed  unpacked  budget  used",
         "api    linux/amd64     6.0 MiB  18.0 MiB  25 MiB   72%",
@@ -104,16 +108,6 @@ def test_long_names() -> None:
         f"{path}  900 B",
         f"  {DIGEST}",
     ]
-    verdict = Verdict(
-        image=name,
-        platform="linux/amd64",
-        size=6 * MIB,
-        unpacked_size=18 * MIB,
-        unpacked_budget=25 * MIB,
-        compressed_budget=None,
-        baseline=None,
-        problems=(),
-    )
     layout = f"build/gomab/images/{name}"
-    text = ImagesResult((Index(name, DIGEST, layout, IMAGES[:1]),), (verdict,)).text()
+    text = ImagesResult((Index(name, DIGEST, layout, IMAGES[:1]),), (verdict_of(name),)).text()
     assert text.splitlines()[-2:] == [layout, f"  {DIGEST}"]
