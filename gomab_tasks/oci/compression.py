@@ -1,7 +1,9 @@
 """Compress to gzip reproducibly and in parallel, and decompress in bounded memory.
 
-deflate (libdeflate) at level 6 takes 0.21 s for a binary of 20.7 MB where zlib
-takes 0.73 s, and releases the GIL. It compresses whole buffers only, so a layer
+deflate (libdeflate) at level 5 makes programs as small as zlib does at its
+default, within 0.2 %, in a quarter of the time: 0.27 s against 1.03 for one of
+24 MB. Level 6 saves 0.6 % more and takes 0.05 s longer, 3 % of the whole run
+after an edit. It releases the GIL. It compresses whole buffers only, so a layer
 is a row of gzip members of 4 MiB of tar each (RFC 1952 allows that; it costs
 0.02 % of the bytes). Its version decides the bytes, hence the exact pin.
 """
@@ -16,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import deflate
 
 CHUNK = 4 << 20
-LEVEL = 6
+LEVEL = 5
 # Whatever else changes the compressed bytes belongs here too: caches depend on it.
 FORMAT = f"gzip members of {CHUNK} bytes, deflate {deflate.__version__} level {LEVEL}"
 
