@@ -29,20 +29,6 @@ Then = Callable[[PlannedBuild], None]
 E = TypeVar("E", bound=Exception)
 
 
-class Capacity(Struct, frozen=True):
-    """Hold how many builds run side by side, and the share of each."""
-
-    side_by_side: int
-    share: Share
-
-    @classmethod
-    def of(cls, jobs: int, builds: int) -> Capacity:
-        """Divide the machine, or `jobs` of its cores, among a number of builds."""
-        cores = jobs or machine.cores()
-        side_by_side = max(1, min(cores, builds))
-        return cls(side_by_side, divide(cores, machine.memory(), side_by_side))
-
-
 def run_builds(
     project: Project, facts: Facts, plan: Plan, jobs: int, then: Then, announced: Iterable[Event] = ()
 ) -> None:
@@ -59,18 +45,23 @@ def run_builds(
     Raises what the first failing platform raised, with equal failures of other
     platforms said once.
     """
-    capacity = Capacity.of(jobs, len(plan.builds))
+    side_by_side, share = divide_machine(jobs, plan)
     for planned in plan.builds:
         project.emit(Event("planned", "compile", planned.build.subject, str(planned.build.platform)))
     for event in announced:
         project.emit(event)
-    site = Site(project.processes, facts.toolchain, facts.module, capacity.share)
+    site = Site(project.processes, facts.toolchain, facts.module, share)
     outcomes = run_all(
         [functools.partial(_run_one, project, site, planned, then) for planned in plan.builds],
-        capacity.side_by_side,
+        side_by_side,
         project.processes.stop,
     )
     _raise_first(project, [planned.build for planned in plan.builds], outcomes)
+
+
+def divide_machine(jobs: int, plan: Plan) -> tuple[int, Share]:
+    """Divide the machine, or `jobs` of its cores, among a plan's builds; as `divide` gives it."""
+    return divide(jobs or machine.cores(), machine.memory(), len(plan.builds))
 
 
 def programs_lock(out: Path, build: Build) -> Path:

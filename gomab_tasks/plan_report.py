@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gomab_tasks.builds import Capacity
+from gomab_tasks.builds import divide_machine
 from gomab_tasks.contents import rootfs
 from gomab_tasks.facts import Facts
 from gomab_tasks.golang.compile import Build, arguments
@@ -96,20 +96,23 @@ def report_plan(project: Project, facts: Facts, plan: Plan) -> PlanResult:
 
     Raises `SettingsError` for files of the table that the project lacks.
     """
-    capacity = Capacity.of(0, len(plan.builds))
+    side_by_side, share = divide_machine(0, plan)
     images = [image for image in plan.images if _of_images(image)]
     variables = {image.name: image.group.go.variables for image in plan.images}
     return PlanResult(
         go=facts.toolchain.version,
         module=facts.module.path or "workspace",
         passed_through=facts.byte_variables,
-        side_by_side=capacity.side_by_side,
+        side_by_side=side_by_side,
         images=tuple(read_each(images, project.settings.source, partial(_image, project)).values()),
         build_only=tuple(str(platform) for platform in plan.platforms if platform.os != "linux"),
         skipped=facts.skipped,
         builds=tuple(
             _compile(
-                project, facts, _replace_variables(planned.build, variables[planned.images[0]]), capacity
+                project,
+                facts,
+                _replace_variables(planned.build, variables[planned.images[0]]),
+                share.compilers,
             )
             for planned in plan.builds
         ),
@@ -163,12 +166,12 @@ def _file(project: Project, entry: Entry) -> PlannedFile:
     return PlannedFile(f"/{entry.path}", entry.kind, f"{entry.mode:04o}", f"{entry.uid}:{entry.gid}", source)
 
 
-def _compile(project: Project, facts: Facts, build: Build, capacity: Capacity) -> PlannedCompile:
+def _compile(project: Project, facts: Facts, build: Build, compilers: int) -> PlannedCompile:
     shown = replace(build, output=Path(project.shown(build.output)))
     return PlannedCompile(
         platform=str(build.platform),
         programs=tuple(main.name for main in build.mains),
-        command=("go", *arguments(shown, facts.toolchain, capacity.share.compilers)),
+        command=("go", *arguments(shown, facts.toolchain, compilers)),
         environment={  # here, since quotes for the shell may change a secret's looks
             name: project.processes.redact(value)
             for name, value in build.platform.build_env(build.flags.env).items()

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gomab_tasks import machine
-from gomab_tasks.builds import Capacity, run_builds
+from gomab_tasks.builds import run_builds
 from gomab_tasks.errors import CompileError, StorageError, VerificationError
 from gomab_tasks.facts import Facts
 from gomab_tasks.plan import Plan, PlannedBuild
 from gomab_tasks.progress.events import Emit, Event, silent
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.planning import plan_project
-from gomab_tasks.units import MIB
 from tests.conftest import ModuleFactory
 
 Planned = tuple[Project, Facts, Plan]
@@ -31,21 +29,6 @@ def failure(root: Path, *arch: str) -> str:
     with pytest.raises(CompileError) as caught:
         run_builds(*planned(root, *arch), 0, lambda _: None)
     return str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("jobs", "builds", "side_by_side", "compilers"),
-    [(0, 6, 4, 1), (0, 2, 2, 2), (0, 1, 1, 4), (0, 0, 1, 4), (1, 6, 1, 1), (8, 2, 2, 4), (3, 2, 2, 1)],
-)
-def test_cores_are_shared(
-    jobs: int, builds: int, side_by_side: int, compilers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Never more builds than cores, or than there are; memory is divided among all compilers."""
-    monkeypatch.setattr(machine, "cores", lambda: 4)
-    monkeypatch.setattr(machine, "memory", lambda: 8000 * MIB)
-    capacity = Capacity.of(jobs, builds)
-    assert (capacity.side_by_side, capacity.share.compilers) == (side_by_side, compilers)
-    assert capacity.share.memory == 6000 * MIB // (side_by_side * compilers)
 
 
 def test_each_build_is_handed_on(module: ModuleFactory) -> None:

@@ -60,7 +60,7 @@ def compiled(processes: Processes, tmp_path: Path) -> Compile:
         lister = PackageLister(processes, found.go, read_module(folder), flags.tags, env)
         mains = tuple(lister.named(paths or ["."]).mains.values())
         planned = Build(platform, mains, flags, tmp_path / "out" / "bin" / platform.slug)
-        site = Site(processes, found, read_module(folder), Share(1, 2 * GIB))
+        site = Site(processes, found, read_module(folder), Share(1, 1, 2 * GIB))
         go_build(site, planned, tmp_path / "out" / "log.txt", lambda _: None)
         return {main.name: planned.program(main) for main in mains}
 
@@ -192,7 +192,7 @@ def test_goflags_of_the_table_hide_those_of_the_environment() -> None:
 def test_the_platform_decides_over_all_else(platform: str, variables: Mapping[str, str]) -> None:
     """Levels are always explicit, cgo is off, each build has a temporary folder of its own."""
     flags = Flags(env={"GOEXPERIMENT": "x", "CGO_ENABLED": "1", "GOARM": "5"})
-    env = environment(build(flags, platform), Share(1, GIB), Path("/t"), {"GOTMPDIR": "/theirs"})
+    env = environment(build(flags, platform), Share(1, 1, GIB), Path("/t"), {"GOTMPDIR": "/theirs"})
     expected = {"CGO_ENABLED": "0", "GOTMPDIR": "/t", "GOEXPERIMENT": "x", **variables}
     assert expected.items() <= env.items()
 
@@ -228,7 +228,7 @@ def test_levels_of_go_env_stay_outside(
 )
 def test_the_collector_suits_the_memory(memory: int, collector: Mapping[str, str]) -> None:
     """Compilers collect nothing where memory allows, seldom elsewhere, and never thrash."""
-    assert collector.items() <= environment(build(), Share(1, memory), Path("/t"), {}).items()
+    assert collector.items() <= environment(build(), Share(1, 1, memory), Path("/t"), {}).items()
 
 
 @pytest.mark.parametrize("name", ["GOGC", "GOMEMLIMIT"])
@@ -237,26 +237,40 @@ def test_the_user_may_tune_the_collector(name: str, where: str) -> None:
     """Either variable, in the environment or in go.env, leaves both to the user."""
     own = {name: "50"}
     flags = Flags(env=own if where == "table" else {})
-    env = environment(build(flags), Share(1, GIB), Path("/t"), own if where == "environment" else {})
+    env = environment(build(flags), Share(1, 1, GIB), Path("/t"), own if where == "environment" else {})
     set_here = {"GOGC", "GOMEMLIMIT"} & env.keys()
     assert set_here == ({name} if where == "table" else set())
     assert env.get(name, "50") == "50"
 
 
 @pytest.mark.parametrize(
-    ("cores", "memory", "side_by_side", "share"),
+    ("cores", "builds", "side_by_side", "compilers", "threads"),
     [
-        (8, 16 * GIB, 2, Share(4, 1536 * (1 << 20))),
-        (2, 4 * GIB, 2, Share(1, 1536 * (1 << 20))),
-        (1, 4 * GIB, 1, Share(1, 3 * GIB)),
-        (3, 4 * GIB, 2, Share(1, 1536 * (1 << 20))),
-        (1, 4 * GIB, 2, Share(1, 1536 * (1 << 20))),
+        (8, 2, 2, 4, 4),
+        (2, 2, 2, 1, 1),
+        (2, 6, 2, 1, 1),
+        (4, 1, 1, 4, 4),
+        (4, 0, 1, 4, 4),
+        (1, 6, 1, 1, 1),
+        (3, 2, 2, 1, 2),
+        (2, 3, 2, 1, 2),
     ],
 )
-def test_the_machine_is_divided(cores: int, memory: int, side_by_side: int, share: Share) -> None:
-    """All compilers together stay within three quarters of the memory."""
-    assert divide(cores, memory, side_by_side) == share
-    assert share.memory * share.compilers * side_by_side <= 0.75 * memory
+def test_the_machine_is_divided(
+    cores: int, builds: int, side_by_side: int, compilers: int, threads: int
+) -> None:
+    """All compilers together stay within three quarters of the memory; a last build may have all cores."""
+    memory = int(0.75 * 4 * GIB) // (side_by_side * compilers)
+    assert divide(cores, 4 * GIB, builds) == (side_by_side, Share(compilers, threads, memory))
+
+
+def test_the_user_may_limit_the_threads() -> None:
+    """GOMAXPROCS of the environment or the table stays as it is."""
+    share = Share(1, 2, GIB)
+    assert environment(build(), share, Path("/t"), {})["GOMAXPROCS"] == "2"
+    assert "GOMAXPROCS" not in environment(build(), share, Path("/t"), {"GOMAXPROCS": "7"})
+    own = build(Flags(env={"GOMAXPROCS": "7"}))
+    assert environment(own, share, Path("/t"), {})["GOMAXPROCS"] == "7"
 
 
 @pytest.mark.parametrize(
