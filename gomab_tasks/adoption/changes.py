@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -148,7 +147,7 @@ def _find_keys(project: Project) -> tuple[Keys, list[str]]:
     """Read what every Dockerfile says of the main packages that Go finds."""
     given = project.settings.module  # of an organisation's defaults
     module = given if given != "." else find_module(project.root)
-    project = replace(project, settings=dataclasses.replace(project.settings, module=module))
+    project = replace(project, settings=replace(project.settings, module=module))
     facts = read_facts(project)
     mains = tuple(main for found in facts.mains.values() for main in found)
     targets: list[Target] = []

@@ -13,7 +13,6 @@ on several machines they are one build each.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import shutil
 import tarfile
@@ -253,7 +252,7 @@ def _with_logins(project: Project) -> BuildKit:
     }
     secrets = tuple(f"id={name},src={path}" for name, path in own.items() if path and Path(path).is_file())
     ssh = ("default",) if dockerfile.ssh else ()
-    return dataclasses.replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
+    return replace(settings, secrets=settings.secrets or secrets, ssh=settings.ssh or ssh)
 
 
 def _manifests(made: Sequence[Layout], platforms: Sequence[Platform]) -> list[tuple[Layout, Descriptor]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from gomab_tasks.settings import form
 from gomab_tasks.settings.key import key, optional
@@ -14,8 +14,7 @@ _HOST = Text("host", form.registry_host, pattern=form.HOST_PATTERN, example="git
 ARGUMENT = Text("string", form.argument)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, kw_only=True):
     """Hold how the Dockerfile is written."""
 
     file: str = key(
@@ -50,8 +49,7 @@ class Dockerfile:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildKit:
+class BuildKit(Struct, frozen=True, kw_only=True):
     """Hold how the backend `buildkit` reaches and feeds BuildKit."""
 
     builder: str | None = optional(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -21,7 +21,6 @@ from gomab_tasks.settings.problem import (
 )
 
 T = TypeVar("T")
-_METADATA = "gomab"
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -59,8 +58,7 @@ def optional(kind: Kind[T], unset: str, description: str, *, also: tuple[str, ..
 
 def required(kind: Kind[T], description: str, *, name: str = "") -> T:
     """Declare a key that must be there."""
-    metadata = {_METADATA: Key(kind=kind, description=description, name=name)}
-    return cast("T", dataclasses.field(metadata=metadata))
+    return cast("T", _field(Key(kind=kind, description=description, name=name), _refuse))
 
 
 def table(record: type[T], description: str, *, also: tuple[str, ...] = ()) -> T:
@@ -69,17 +67,34 @@ def table(record: type[T], description: str, *, also: tuple[str, ...] = ()) -> T
     return cast("T", _field(declared, record))
 
 
-def _field(declared: Key, factory: Callable[[], object]) -> object:
-    return dataclasses.field(default_factory=factory, metadata={_METADATA: declared})
+class _Default(Struct, frozen=True):
+    """Make the default of a field, and keep what was declared of it."""
+
+    key: Key
+    make: Callable[[], object]
+
+    def __call__(self) -> object:
+        return self.make()
+
+
+def _field(declared: Key, default: Callable[[], object]) -> object:
+    return msgspec.field(default_factory=_Default(declared, default))
+
+
+def _refuse() -> object:
+    raise TypeError("a required key has no default")
 
 
 def keys_of(record: type[object]) -> Mapping[str, Key]:
     """Give the keys that a record's fields declare, by their names in TOML."""
+    fields = cast("type[Struct]", record)
+    defaults = fields.__struct_defaults__  # those of the last fields
     keys = {}
-    for field in dataclasses.fields(cast("Any", record)):
-        if declared := field.metadata.get(_METADATA):
-            name = declared.name or field.name.replace("_", "-")
-            keys[name] = replace(declared, name=name, field=field.name)
+    for field, default in zip(fields.__struct_fields__[-len(defaults) :], defaults, strict=True):
+        declared = getattr(default, "factory", None)
+        if isinstance(declared, _Default):
+            name = declared.key.name or field.replace("_", "-")
+            keys[name] = replace(declared.key, name=name, field=field)
     return keys
 
 
@@ -118,7 +133,7 @@ class Table:
 
 
 class Record(Generic[T]):
-    """Read a table of required keys into a dataclass."""
+    """Read a table of required keys into a record."""
 
     name = "table"
 
@@ -127,7 +142,7 @@ class Record(Generic[T]):
         self._table = Table(keys_of(record))
 
     def read(self, value: object, path: KeyPath) -> T:
-        """Read a table and make the dataclass of it."""
+        """Read a table and make the record of it."""
         if not isinstance(value, Mapping):
             raise wrong(path, f"is {show(value)}; write {self._example()}")
         given = self._table.read(value, path)

@@ -6,9 +6,10 @@ Reading, merging, the JSON Schema and the reference page follow from here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from gomab_tasks.platforms import Platform
 from gomab_tasks.settings import form, quantity, template
@@ -49,8 +50,7 @@ GO_ENV = Entries(STRING, form.check_go_env, key_pattern=form.VARIABLE_PATTERN)
 LABELS = Entries(TEMPLATE, form.check_label, key_pattern=form.LABEL_PATTERN, dotted=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Go:
+class Go(Struct, frozen=True, kw_only=True):
     """Hold how programs are compiled."""
 
     tags: tuple[str, ...] = key(Items(BUILD_TAG), [], "Build tags.")
@@ -87,16 +87,14 @@ class Go:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True, kw_only=True):
     """Hold one file or folder that goes into an image."""
 
     source: str = required(PROJECT_PATH, "A file or folder, relative to pyproject.toml.", name="from")
     target: str = required(TARGET_PATH, "Its absolute path in the image.", name="to")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(Struct, frozen=True, kw_only=True):
     """Hold what goes into an image, and its name."""
 
     main: tuple[str, ...] = key(
@@ -203,8 +201,7 @@ class Image:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Size(Struct, frozen=True, kw_only=True):
     """Hold how large an image may be, for each platform; sizes are bytes."""
 
     unpacked: int = key(
@@ -216,7 +213,7 @@ class Size:
     compressed: int | None = optional(
         SIZE, "no limit", "The most that an image may have as stored and pulled."
     )
-    growth: Growth | None = optional(  # noqa: RUF009 - a dataclass field
+    growth: Growth | None = optional(
         GROWTH, "no limit", "How much it may be over the baseline: `5 %` or `200 KiB`.", also=("max-growth",)
     )
     baseline: str = key(
@@ -226,8 +223,7 @@ class Size:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registries:
+class Registries(Struct, frozen=True, kw_only=True):
     """Hold how registries are reached; logins come from Docker's and Podman's own files."""
 
     plain_http: tuple[str, ...] = key(
@@ -244,8 +240,7 @@ class Registries:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Struct, frozen=True, kw_only=True):
     """Hold what may differ from image to image; `name` is None for what all share."""
 
     name: str | None = None
@@ -255,16 +250,15 @@ class Group:
         "OS/ARCH or OS/ARCH/VARIANT, as OCI names them: `linux/arm/v7`.",
         also=("platform", "architectures", "archs", "arch", "targets"),
     )
-    go: Go = table(Go, "How programs are compiled.")  # noqa: RUF009 - a dataclass field
-    image: Image = table(Image, "What goes into an image, and its name.")  # noqa: RUF009 - a dataclass field
-    size: Size = table(  # noqa: RUF009 - a dataclass field
+    go: Go = table(Go, "How programs are compiled.")
+    image: Image = table(Image, "What goes into an image, and its name.")
+    size: Size = table(
         Size, "How large an image may be, for each platform.", also=("sizes", "budget", "limits")
     )
-    smoke: Smoke = table(Smoke, "How `smoke` tries the programs.", also=("check", "healthcheck"))  # noqa: RUF009 - a dataclass field
+    smoke: Smoke = table(Smoke, "How `smoke` tries the programs.", also=("check", "healthcheck"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """Hold `[tool.gomab]`.
 
     Attributes:
@@ -282,19 +276,17 @@ class Settings:
         "The folder that gomab writes to, and that `clean` removes.",
         also=("output", "dist"),
     )
-    backend: BackendName = key(  # noqa: RUF009 - a dataclass field
+    backend: BackendName = key(
         BACKEND, "native", "What makes images: gomab itself, or BuildKit from the Dockerfile."
     )
-    engine: EngineName | None = optional(  # noqa: RUF009 - as above
+    engine: EngineName | None = optional(
         ENGINE,
         "whichever answers",
         "Where `load` puts images, and `smoke` tries them; with `kind`, `smoke` takes Docker or Podman.",
     )
-    registry: Registries = table(  # noqa: RUF009 - a dataclass field
-        Registries, "How registries are reached.", also=("registries",)
-    )
-    dockerfile: Dockerfile = table(Dockerfile, "How the Dockerfile is written.")  # noqa: RUF009 - as above
-    buildkit: BuildKit = table(BuildKit, "How the backend `buildkit` works.")  # noqa: RUF009 - as above
+    registry: Registries = table(Registries, "How registries are reached.", also=("registries",))
+    dockerfile: Dockerfile = table(Dockerfile, "How the Dockerfile is written.")
+    buildkit: BuildKit = table(BuildKit, "How the backend `buildkit` works.")
     shared: Group
     images: Mapping[str, Group]
     source: Path

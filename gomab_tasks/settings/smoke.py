@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gomab_tasks.settings import form, quantity
 from gomab_tasks.settings.key import key, optional
@@ -15,8 +16,7 @@ _SECONDS = Text("time", quantity.read_seconds, pattern=quantity.SECONDS_PATTERN,
 ENV = Entries(STRING, form.check_env, key_pattern=form.ENV_PATTERN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Smoke:
+class Smoke(Struct, frozen=True, kw_only=True):
     """Hold how `smoke` tries a program: a request that it must answer, or arguments and an exit code."""
 
     path: str | None = optional(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +28,7 @@ SETTINGS = open_project(Path(__file__).parent).settings
 
 
 def keys(facts: Facts, *, go: Go | None = None, arch: str = "all") -> CacheKeyResult:
-    settings: Settings = dataclasses.replace(
-        SETTINGS, shared=dataclasses.replace(SETTINGS.shared, go=go or Go())
-    )
+    settings: Settings = replace(SETTINGS, shared=replace(SETTINGS.shared, go=go or Go()))
     return make_keys(facts, plan_images(settings, facts, select((arch,), settings)))
 
 
