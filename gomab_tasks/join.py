@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gomab_tasks.oci.image import index_bytes
 from gomab_tasks.oci.layer import LayerCache
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.output.built import layout_errors, records_of, verify_records
-from gomab_tasks.output.inputs import inputs_of_table
+from gomab_tasks.output.inputs import changed_inputs, shown_input
 from gomab_tasks.output.record import (
     BASE,
     PROGRAMS,
@@ -209,19 +210,13 @@ def _outdated(project: Project, found: Sequence[Found]) -> Iterator[str]:
     if not has_table(project.root):
         return
     for path, record in found:
-        table = inputs_of_table(project.settings.group(record.image))
-        names = [name for name in sorted(table) if record.inputs.get(name) != table[name]]
-        for name in names[:_MOST]:
+        changed = changed_inputs(record.inputs, project.settings.group(record.image))
+        for name, then, now in itertools.islice(changed, _MOST):
             yield (
-                f"{record.image} {record.platform}: was made with {name} {_said(record.inputs, name)} "
-                f"({project.shown(path)}), but the table says {_said(table, name)}; build it again: "
+                f"{record.image} {record.platform}: was made with {name} {then} "
+                f"({project.shown(path)}), but the table says {now}; build it again: "
                 f"{project.type('image')}"
             )
-
-
-def _said(inputs: Mapping[str, str], name: str) -> str:
-    value = inputs.get(name, "null")
-    return "unset" if value == "null" else value
 
 
 def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterator[str]:
@@ -235,8 +230,8 @@ def _differences(project: Project, image: str, found: Sequence[Found]) -> Iterat
         for name in names[:_MOST]:
             yield (
                 f"{image}: {first.platform} and {record.platform} were made with different settings: "
-                f"{name} is {_said(ours, name)} in {project.shown(first_path)}, "
-                f"{_said(theirs, name)} in {project.shown(path)}; build both again alike"
+                f"{name} is {shown_input(ours, name)} in {project.shown(first_path)}, "
+                f"{shown_input(theirs, name)} in {project.shown(path)}; build both again alike"
             )
 
 

@@ -141,7 +141,7 @@ def test_a_join_is_what_the_table_says(module: Module) -> None:
     image(open_project(root))
     table.write_text(table.read_text() + 'tags = ["v1"]\n')
     images(open_project(root), join=True)
-    table.write_text('[tool.gomab.image]\nuser = "1:1"\nargs = ["one"]\n')
+    table.write_text('[tool.gomab.image]\nuser = "1:1"\nargs = ["one"]\nlabels = { a = "b" }\n')
     with pytest.raises(VerificationError) as caught:
         images(open_project(root), join=True)
     first, second = str(caught.value).splitlines()

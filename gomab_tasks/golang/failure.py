@@ -10,7 +10,8 @@ from gomab_tasks.process import Completed
 
 _SIGNS = re.compile(
     r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
-    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote|\(replaced by "
+    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote"
+    r"|executable file not found|\(replaced by "
 )
 
 
@@ -89,14 +90,38 @@ _CURES = (
     ),
     (r"missing go\.sum entry", "go.sum lacks it; run `go mod tidy` and commit go.sum"),
     (
-        r"terminal prompts disabled|could not read Username|Permission denied|: 40[13]\b",
+        (
+            r"terminal prompts disabled|could not read Username|Authentication failed"
+            r"|Permission denied|: 40[13]\b"
+        ),
         (
             "its host wants a login, or there is no such module or version; "
             "for a private host set GOPRIVATE and ~/.netrc or a git credential"
         ),
     ),
     (
-        r"no such host|dial tcp|i/o timeout|TLS handshake timeout|connection refused|proxyconnect",
+        r"certificate|x509: ",
+        (
+            "its host's certificate is not trusted; name its authority in SSL_CERT_FILE for Go, and in "
+            "http.sslCAInfo for git"
+        ),
+    ),
+    (
+        r"Host key verification failed",
+        "its host's SSH key is not known; compare it with the host's own, then add it to ~/.ssh/known_hosts",
+    ),
+    (
+        r'"(?:git|hg|svn|bzr|fossil)": executable file not found',
+        (
+            "it comes from a repository, and the program to fetch that is not installed; install it, or set "
+            "another GOPROXY"
+        ),
+    ),
+    (
+        (
+            r"no such host|dial tcp|i/o timeout|TLS handshake timeout|connection refused|proxyconnect"
+            r"|Could not resolve host|Failed to connect|Couldn't connect|[Cc]onnection (?:timed out|reset)"
+        ),
         "its host cannot be reached; check the network, GOPROXY, and GOPRIVATE for a private host",
     ),
     (r": (429|5\d\d)\b", "its host or proxy failed; try again, or set another GOPROXY"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 from msgspec.structs import replace
 
@@ -11,9 +13,10 @@ from gomab_tasks.golang.compile import Flags
 from gomab_tasks.plan import ImagePlan, Plan, go_flags
 from gomab_tasks.secrets import is_secret_name
 from gomab_tasks.settings import Group, Image
+from gomab_tasks.settings.template import fields_of, fill_template
 
+_UNSET = "null"
 # What is published under, compared with or made of an image decides none of its bytes.
-_FILLED = ("go.variables", "image.labels")
 _WITHOUT_BYTES = ("repository", "tags", "immutable_tags", "sbom", "annotations")
 
 
@@ -24,10 +27,30 @@ def inputs_of(image: ImagePlan, plan: Plan, facts: Facts) -> dict[str, str]:
     return _settings(flags, image.group.image) | further
 
 
-def inputs_of_table(group: Group) -> dict[str, str]:
-    """Name the same of an image's table, as far as neither Go nor git is needed for it."""
-    named = _settings(go_flags(group.go, {}), group.image)
-    return {name: value for name, value in named.items() if not name.startswith(_FILLED)}
+def changed_inputs(inputs: Mapping[str, str], group: Group) -> Iterator[tuple[str, str, str]]:
+    """Give name, then and now of what a table says otherwise than when `inputs` were named.
+
+    Neither Go nor git is asked: what they or the environment decide, also
+    through templates, is passed over.
+    """
+    variables, labels = group.go.variables, group.image.labels
+    now = _settings(go_flags(group.go, _plain(variables)), replace(group.image, labels=_plain(labels)))
+    filled = {f"go.variables.{name}" for name in variables} | {f"image.labels.{name}" for name in labels}
+    settings = {name for name in inputs if name.startswith(("go.", "image."))}
+    for name in sorted(now.keys() | (settings - filled)):
+        if inputs.get(name, _UNSET) != now.get(name, _UNSET):
+            yield name, shown_input(inputs, name), shown_input(now, name)
+
+
+def shown_input(inputs: Mapping[str, str], name: str) -> str:
+    """Spell the value of an input for people."""
+    value = inputs.get(name, _UNSET)
+    return "unset" if value == _UNSET else value
+
+
+def _plain(templates: Mapping[str, str]) -> dict[str, str]:
+    """Give the values of those that have no fields."""
+    return {name: fill_template(text, str) for name, text in templates.items() if not fields_of(text)}
 
 
 def _settings(flags: Flags, image: Image) -> dict[str, str]:
@@ -47,6 +70,6 @@ def _settings(flags: Flags, image: Image) -> dict[str, str]:
 
 
 def _flatten(value: object, name: str = "") -> list[tuple[str, str]]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict):
         return [pair for key in sorted(value) for pair in _flatten(value[key], f"{name}.{key}".lstrip("."))]
     return [(name, msgspec.json.encode(value).decode())]
