@@ -8,7 +8,7 @@ traceback.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -112,20 +112,27 @@ class TerminatedError(StoppedError):
 def map_all(function: Callable[[T], V], items: Iterable[T]) -> list[V]:
     """Call a function for each item, and tell at the end what is wrong with all of them.
 
-    Raises an error of the first one's kind for all `VerificationError`s and
-    `NotMeasurableError`s; any other ends it at once.
+    Raises an error of the first one's kind for all `SettingsError`s,
+    `VerificationError`s and `NotMeasurableError`s; any other ends it at once.
     """
     results: list[V] = []
     errors: list[GomabError] = []
     for item in items:
         try:
             results.append(function(item))
-        except (VerificationError, NotMeasurableError) as error:
+        except (SettingsError, VerificationError, NotMeasurableError) as error:
             errors.append(error)
     if errors:
-        kind = VerificationError if isinstance(errors[0], VerificationError) else NotMeasurableError
-        raise kind("\n".join(dict.fromkeys(map(str, errors))))
+        raise _merged(errors)
     return results
+
+
+def _merged(errors: Sequence[GomabError]) -> GomabError:
+    if isinstance(errors[0], SettingsError):
+        every = (error.problems if isinstance(error, SettingsError) else [str(error)] for error in errors)
+        return SettingsError(dict.fromkeys(problem for problems in every for problem in problems))
+    kind = VerificationError if isinstance(errors[0], VerificationError) else NotMeasurableError
+    return kind("\n".join(dict.fromkeys(map(str, errors))))
 
 
 KINDS: tuple[type[GomabError], ...] = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from gomab_tasks.errors import SettingsError
+from gomab_tasks.errors import SettingsError, map_all
 from gomab_tasks.project import Project
 from gomab_tasks.registry.reference import Reference, check_tag, parse_reference
 from gomab_tasks.settings import Image
@@ -35,7 +35,7 @@ class Names:
         """Take what the command line gives in place of the table's; raises `SettingsError`."""
         self._project = project
         self.given_repository = _checked(repository, "--repository")
-        self.given_tags = _each(tags, lambda tag: _checked(tag, "--tag"))
+        self.given_tags = map_all(lambda tag: _checked(tag, "--tag"), tags)
 
     def find_repository(self, image: str) -> str:
         """Give where an image goes; empty where nothing says so."""
@@ -53,7 +53,7 @@ class Names:
 
     def tags(self, image: str) -> tuple[str, ...]:
         """Give an image's tags, each once."""
-        return tuple(dict.fromkeys(_each(self._tag_texts(image), lambda text: self._tag(text, image))))
+        return tuple(dict.fromkeys(map_all(lambda text: self._tag(text, image), self._tag_texts(image))))
 
     def revision(self, image: str) -> str | None:
         """Give the commit, as `{git.sha}` spells it, where repository or tags take anything from git."""
@@ -102,20 +102,6 @@ class Names:
         except SettingsError as error:
             problem = f"has '{text}', which gives the {error}" if fields_of(text) else f"gives the {error}"
             raise refusal_at(self._project.settings.source, where, problem, image) from None
-
-
-def _each(texts: Iterable[str], read: Callable[[str], str]) -> list[str]:
-    """Read every text; raises `SettingsError` with what is wrong with all of them."""
-    found: list[str] = []
-    problems: list[str] = []
-    for text in texts:
-        try:
-            found.append(read(text))
-        except SettingsError as error:
-            problems += error.problems
-    if problems:
-        raise SettingsError(dict.fromkeys(problems))
-    return found
 
 
 def _checked(template: str, option: str) -> str:

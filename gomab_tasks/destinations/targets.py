@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gomab_tasks.destinations.names import Names
-from gomab_tasks.errors import SettingsError
+from gomab_tasks.errors import SettingsError, map_all
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.places import Place
 from gomab_tasks.project import Project
@@ -50,18 +50,20 @@ def find_targets(
     chosen = _meant(names, given.given_repository)
     if others := [name for name in names if name not in chosen]:
         project.say(f"--repository is for {chosen[0]} alone; not pushed: {', '.join(others)}")
-    repositories = {name: parse_repository(given.repository(name)) for name in chosen}
+    places = map_all(lambda name: parse_repository(given.repository(name)), chosen)
+    repositories = dict(zip(chosen, places, strict=True))
+    tags = map_all(lambda name: () if name in untagged else _tags(given, name), chosen)
     targets = tuple(
         Target(
             name,
             Destination(
                 repositories[name],
-                () if name in untagged else _tags(given, name),
+                own,
                 tuple(_mounts(project, name, repositories)),
                 project.settings.group(name).image.immutable_tags,
             ),
         )
-        for name in chosen
+        for name, own in zip(chosen, tags, strict=True)
     )
     _require_places(project, targets)
     return targets

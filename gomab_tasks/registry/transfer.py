@@ -98,9 +98,9 @@ def push(client: Client, content: Content, destination: Destination, running: St
 
     Raises `RegistryError`; for a tag that must not move before anything is sent.
     """
-    running = running or Step(silent, "push", "", "")
-    pushed = _Push(client, content, destination, running).run()
-    running.result = _summary(pushed)
+    whole = Push(client, content, destination)
+    pushed = whole.send(running or Step(silent, "push", "", ""))
+    whole.set_tags()
     return pushed
 
 
@@ -121,40 +121,71 @@ def _unique(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
     return tuple({descriptor.digest: descriptor for descriptor in descriptors}.values())
 
 
-class _Push:
-    """Carry out one push; round trips to the registry are what takes time, so few follow each other."""
+class Push:
+    """Carry out one push; round trips to the registry are what takes time, so few follow each other.
 
-    def __init__(self, client: Client, content: Content, destination: Destination, running: Step) -> None:
+    The tags are set by themselves: those of several images after the content of all.
+    """
+
+    def __init__(self, client: Client, content: Content, destination: Destination) -> None:
         self._client = client
         self._content = content
         self._destination = destination
         self._repository = destination.repository
-        self._meter = Meter(running)
         self._failed = threading.Event()
         self._started: dict[str, str] = {}
         self._large = threading.Semaphore(LARGE_AT_ONCE)
+        self._is_there = False
+        self._moving: Sequence[str] = ()
+        self.moved: list[str] = []
 
-    def run(self) -> Pushed:
+    def refuse_moves(self) -> None:
+        """Raise `RegistryError` for a tag that must not move; `send` asks once more."""
+        fixed = [tag for tag in self._destination.tags if self._destination.is_immutable(tag)]
+        there = self._find(fixed, ())
+        for tag in fixed:
+            self._must_move(tag, there.get(tag))
+
+    def send(self, running: Step) -> Pushed:
+        """Send all that is missing but the root, which has a tag to come by; raises what `push` does."""
         root = self._content.root
-        is_there, missing, moving = self._look()
-        self._meter.total = sum(blob.size for blob in missing)
-        sends: list[Callable[[], bool]] = [partial(self._send, blob) for blob in missing]
+        self._is_there, missing, self._moving = self._look()
+        meter = Meter(running)
+        meter.total = sum(blob.size for blob in missing)
+        sends: list[Callable[[], bool]] = [partial(self._send, blob, meter) for blob in missing]
         further = [*self._cancels(missing), *self._attached_blobs()]
         sent = self._side_by_side([*sends, *further])[: len(sends)]
-        if not is_there:
+        if not self._is_there:
             self._side_by_side([partial(self._put, m, m.digest) for m in self._content.manifests])
         self._side_by_side([partial(self._attach, subject) for subject in self._subjects()])
-        self._set(moving, is_there=is_there)
-        return Pushed(
+        pushed = Pushed(
             self._repository,
             root.digest,
             self._destination.tags,
-            tuple(moving),
+            tuple(self._moving),
             len(self._content.blobs),
             sum(sent),
             len(sent) - sum(sent),
             sum(blob.size for blob, was_sent in zip(missing, sent, strict=True) if was_sent),
         )
+        running.result = _summary(pushed)
+        return pushed
+
+    def set_tags(self) -> None:
+        """Store the root by its tags, of which the first brings it there, or by its digest.
+
+        `moved` tells which were set, also where this fails at another one.
+        """
+        tags = list(self._moving)
+        if not self._is_there:
+            first = tags.pop(0) if tags else None
+            self._put(self._content.root, first or self._content.root.digest)
+            self.moved += [first] if first else []
+        self._side_by_side([partial(self._move, tag) for tag in tags])
+
+    def _move(self, tag: str) -> None:
+        self._put(self._content.root, tag)
+        self.moved.append(tag)
 
     def _look(self) -> tuple[bool, list[Descriptor], list[str]]:
         """Find whether the root is there, which blobs are missing and which tags must move."""
@@ -234,13 +265,13 @@ class _Push:
             if artifact.subject.digest == subject:
                 attach(self._client, self._repository, artifact)
 
-    def _send(self, blob: Descriptor) -> bool:
+    def _send(self, blob: Descriptor, meter: Meter) -> bool:
         """Send a blob that is missing, unless it was mounted; tell whether it was sent."""
         location = self._started.get(blob.digest)
         if location == "":
             return False
         path = self._content.layout.blob_path(blob.digest)
-        body = Upload(path, blob.size, partial(self._meter.note, blob.digest))
+        body = Upload(path, blob.size, partial(meter.note, blob.digest))
         with self._large if blob.size > LARGE else nullcontext():
             self._require_success()  # it may have waited for its turn
             return self._client.send_blob(
@@ -250,14 +281,6 @@ class _Push:
     def _put(self, document: Descriptor, target: str) -> None:
         content = self._content.layout.read_blob(document)
         self._client.put_manifest(self._repository, target, document.media_type, content)
-
-    def _set(self, tags: Sequence[str], *, is_there: bool) -> None:
-        """Store the root by its tags; the first of them brings it there."""
-        root = self._content.root
-        targets = list(tags) if tags or is_there else [root.digest]
-        if targets and not is_there:
-            self._put(root, targets.pop(0))
-        self._side_by_side([partial(self._put, root, tag) for tag in targets])
 
     def _side_by_side(self, functions: Collection[Callable[[], Result]]) -> list[Result]:
         """Call all at once; after the first failure none begins, and it is raised."""

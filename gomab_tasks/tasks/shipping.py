@@ -10,17 +10,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from gomab_tasks import github
-from gomab_tasks.delivery.publish import (
-    Published,
-    PushResult,
-    publish,
-    publish_platform,
-    require_whole,
-)
+from gomab_tasks.delivery.publish import Parcel, PushResult, publish, require_whole
 from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.destinations.names import Names
 from gomab_tasks.destinations.targets import Target, find_targets
 from gomab_tasks.errors import NotMeasurableError, SettingsError, StorageError
+from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import (
     Built,
@@ -33,6 +28,7 @@ from gomab_tasks.output.built import (
 )
 from gomab_tasks.output.checked import require_checked
 from gomab_tasks.output.record import ImageRecord
+from gomab_tasks.places import layout_folder
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.reference import Reference
@@ -68,15 +64,16 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
             _require_ready(project, image, selection)
         documents = {name: _documents(project, built) for name, built in joined.items()}
         alone = {name: locks.enter_context(reading_records(project, apart[name])) for name in apart}
-        pushed: list[Published] = []
+        parcels: list[Parcel] = []
         for target in targets:
-            client = registries.client(target.destination.repository)
-            if built := joined.get(target.image):
-                pushed.append(publish(project, client, target, built, documents[built.name]))
+            client, name = registries.client(target.destination.repository), target.image
+            if built := joined.get(name):
+                parcels.append(
+                    Parcel(target, client, built.layout, built.index, built.platforms, documents[name])
+                )
             else:
-                name = target.image
-                pushed += _publish_apart(project, client, target, apart[name], alone[name])
-    result = PushResult(tuple(pushed))
+                parcels += _parcels_apart(project, client, target, apart[name], alone[name])
+        result = publish(project, parcels)
     try:
         _tell_ci(project, result)
     except StorageError as error:
@@ -86,17 +83,19 @@ def push_images(project: Project, repository: str, tags: Sequence[str], arch: Se
     return result
 
 
-def _publish_apart(
+def _parcels_apart(
     project: Project,
     client: Client,
     target: Target,
     records: Sequence[ImageRecord],
     images: Sequence[VerifiedImage],
-) -> list[Published]:
+) -> list[Parcel]:
+    """Each platform goes by itself, with its record."""
     from gomab_tasks.delivery.collect import record_artifact
 
+    layout = Layout(layout_folder(project.out, target.image))
     return [
-        publish_platform(project, client, target, image, [record_artifact(record)])
+        Parcel(target, client, layout, image.manifest, [image], [record_artifact(record)])
         for record, image in zip(records, images, strict=True)
     ]
 
@@ -186,5 +185,9 @@ def _tell_ci(project: Project, result: PushResult) -> None:
         (only,) = result.images
         outputs |= {"digest": only.digest, "reference": only.references[0]}
     github.set_outputs(project.environment, outputs)
-    rows = [[one.image, reference] for one in result.images for reference in one.references]
+    rows = [
+        [one.image, f"{reference} {one.remark}".rstrip()]
+        for one in result.images
+        for reference in one.references
+    ]
     github.append_summary(project.environment, "### Pushed\n\n" + github.table(["image", "reference"], rows))

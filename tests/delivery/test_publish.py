@@ -22,6 +22,7 @@ from gomab_tasks.project import open_project
 from gomab_tasks.tasks.delivery import archive, push
 from gomab_tasks.tasks.images import image, images
 from gomab_tasks.tasks.sizes import size
+from tests.registry.faults import answering
 from tests.registry.server import serving
 
 Module = Callable[[str], Path]
@@ -103,6 +104,49 @@ def test_an_immutable_tag_stays(module: Module, place: str, tool: Tool) -> None:
     with pytest.raises(RegistryError, match="v1: is an immutable tag"):
         push(open_project(root, settings=settings), tag=("latest", "v1"))
     assert _digest(tool("crane"), f"{place}/hello:v1") == digest
+
+
+def test_an_immutable_tag_of_one_image_stays_all(two: Path, place: str, tool: Tool) -> None:
+    """Nothing of the others is sent, since a second run could not take a tag of theirs back."""
+    settings = {"image": {"immutable-tags": ["v*"], "repository": f"{place}/{{image}}"}}
+    push(open_project(two), repository=f"{place}/worker", tag=("v1",))
+    images(open_project(two, settings={"image": {"args": ["other"]}}))
+    with pytest.raises(RegistryError, match=r"worker:v1: is an immutable tag, .* nothing was sent"):
+        push(open_project(two, settings=settings), tag=("v1",))
+    done = subprocess.run([tool("crane"), "ls", f"{place}/api"], capture_output=True, text=True, check=False)
+    assert "NAME_UNKNOWN" in done.stderr
+
+
+def test_tags_of_all_images_come_last(two: Path) -> None:
+    """What fails for one image leaves the tags of the others where they were; what was tagged is told."""
+    with serving() as state:
+        place = f"{state.address}/{{image}}"
+        state.fail("PUT /v2/worker/manifests/sha256", answering(403))
+        with pytest.raises(RegistryError) as caught:
+            push(open_project(two), repository=place, tag=("v1",))
+        assert caught.value.result is None
+        assert not state.tags
+        state.fail("PUT /v2/worker/manifests/v1", answering(403))
+        with pytest.raises(RegistryError) as caught:
+            push(open_project(two), repository=place, tag=("v1",))
+        result = caught.value.result
+        assert isinstance(result, PushResult)
+        assert [one.image for one in result.images] == ["api"]
+        assert set(state.tags) == {("api", "v1")}
+
+
+def test_the_tags_that_were_set_are_told(two: Path) -> None:
+    """Where another one is refused, nobody has to look into the registry for how far it came."""
+    with serving() as state:
+        state.fail("PUT /v2/worker/manifests/bad", answering(403))
+        with pytest.raises(RegistryError) as caught:
+            push(open_project(two), repository=f"{state.address}/{{image}}", tag=("good", "bad"))
+        result = caught.value.result
+        assert isinstance(result, PushResult)
+        assert [(one.image, one.tags) for one in result.images] == [
+            ("api", ("good", "bad")),
+            ("worker", ("good",)),
+        ]
 
 
 def test_a_layout_that_is_not_the_table_is_refused(module: Module, place: str) -> None:
@@ -195,6 +239,13 @@ def test_what_was_sent_before_is_asked_for_first(module: Module) -> None:
         assert log().count("PUT") == 5 + 3
         images(open_project(root, settings={"image": {"args": ["other"]}}))
         assert log().count("POST") == 5
+
+
+def test_every_image_without_a_repository_is_told(two: Path) -> None:
+    """What is missing for all of them needs one run to find."""
+    with pytest.raises(SettingsError) as caught:
+        push(open_project(two), tag=("v1",))
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["api", "worker"]
 
 
 def test_missing_values_name_the_cure(module: Module) -> None:
