@@ -127,9 +127,10 @@ class _Argument(Argument):
         return f"--{self.names[0]}"
 
     def set_value(self, value: Any, cast: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002 - Invoke's
-        if self._option.kind == "number":
+        readers = {"number": self._option.number, "word": self._option.word, "words": self._option.word}
+        if read := readers.get(self._option.kind):
             try:
-                self._option.number(value)
+                read(value)
             except SettingsError as error:
                 raise _usage_error(str(error)) from None
         super().set_value(value, cast)

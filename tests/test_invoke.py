@@ -144,6 +144,9 @@ def test_wrong_options(root: Path) -> None:
     [
         (["images", "--arch"], "--arch needs a value; `gomab TASK --help` shows which"),
         (["images", "-j"], "--jobs needs a value; `gomab TASK --help` shows which"),
+        (["push", "--repository", ""], "--repository is empty; give it a value, or leave it out"),
+        (["push", "--repository="], "--repository is empty; give it a value, or leave it out"),
+        (["push", "-t", "v1", "-t", ""], "--tag is empty; give it a value, or leave it out"),
         (["images", "--jobs", "x"], "--jobs is 'x'; write a whole number, 0 or more"),
         (["images", "--archh", "arm64"], "there is no option '--archh'; did you mean '--arch'?"),
         (["imags"], "there is no task 'imags'; did you mean 'images'?"),

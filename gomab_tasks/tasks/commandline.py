@@ -72,7 +72,11 @@ def _add(parser: argparse.ArgumentParser, option: TaskOption, *, is_own: bool) -
     if option.kind == "flag":
         parser.add_argument(*_flags(option), dest=option.name, action="store_true", default=None, help=shown)
         return
-    kinds = {"number": {"type": option.number}, "word": {}, "words": {"action": "append"}}
+    kinds = {
+        "number": {"type": option.number},
+        "word": {"type": option.word},
+        "words": {"type": option.word, "action": "append"},
+    }
     parser.add_argument(
         *_flags(option), dest=option.name, metavar=option.metavar, help=shown, **kinds[option.kind]
     )  # type: ignore[arg-type]

@@ -57,6 +57,12 @@ class TaskOption(Struct, frozen=True):
             raise SettingsError(f"{self.flag} is '{text}'; write a whole number, 0 or more")
         return int(text)
 
+    def word(self, text: str) -> str:
+        """Read the value of a word; raises `SettingsError` for an empty one, of an unset variable perhaps."""
+        if not text:
+            raise SettingsError(f"{self.flag} is empty; give it a value, or leave it out")
+        return text
+
 
 Arch = Annotated[
     tuple[str, ...],

@@ -45,8 +45,8 @@ def try_images(project: Project, arch: Sequence[str]) -> SmokeResult:
     Side by side, programs would take each other's ports and time.
 
     Raises `SettingsError` when no image has a check, `NotMeasurableError` where
-    `images` left nothing, or when no platform could be run, `VerificationError`
-    when one failed. The last two carry the result.
+    `images` left nothing, or when no platform of an image could be run,
+    `VerificationError` when one failed. The last two carry the result.
     """
     selection = select(arch, project.settings)
     checks = {name: check_of(project.settings.group(name)) for name in image_names(project)}
@@ -71,13 +71,20 @@ def try_images(project: Project, arch: Sequence[str]) -> SmokeResult:
 
 
 def _judge(result: SmokeResult) -> SmokeResult:
-    states = {trial.state for trial in result.trials}
+    failed = [one for one in result.trials if one.state == "failed"]
+    passed = {one.image for one in result.trials if one.state == "passed"}
+    not_run = [one for one in result.trials if one.state == "not run" and one.image not in passed]
     error: VerificationError | NotMeasurableError
-    if "failed" in states:
-        error = VerificationError("\n".join(one.problem for one in result.trials if one.state == "failed"))
-    elif "passed" not in states:
-        words = [f"{one.image} {one.platform}: {one.told}" for one in result.trials if one.state == "not run"]
-        error = NotMeasurableError("\n".join(["no program could be run:", *words]))
+    if failed:
+        error = VerificationError("\n".join(one.problem for one in failed))
+    elif not_run:
+        of = (
+            "no program"
+            if not passed
+            else f"no program of {', '.join(dict.fromkeys(o.image for o in not_run))}"
+        )
+        words = [f"{one.image} {one.platform}: {one.told}" for one in not_run]
+        error = NotMeasurableError("\n".join([f"{of} could be run:", *words]))
     else:
         return result
     error.result = result

@@ -23,6 +23,7 @@ from gomab_tasks.oci.layout import Layout
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.smoke.outcome import read_outcomes, require_smoked
+from gomab_tasks.smoke.trial import SmokeResult
 from gomab_tasks.tasks.delivery import smoke
 from gomab_tasks.tasks.images import images
 from tests.conftest import ModuleFactory, ToolFactory
@@ -195,6 +196,30 @@ def test_images_without_a_check(module: ModuleFactory) -> None:
     environment = os.environ | {"PATH": str(root)}
     trials = smoke(open_project(root, settings=settings, environment=environment)).trials
     assert [(trial.image, trial.state) for trial in trials] == [("api", "passed"), ("worker", "no check")]
+
+
+def test_an_image_that_could_not_be_tried(module: ModuleFactory) -> None:
+    """It is told with its own code, whatever the programs of other images did."""
+    root = module("two-mains")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        worker = f'path = "/", port = "{port}"'
+        table(
+            root,
+            "[tool.gomab.images.api]\nsmoke = { args = [] }\n"
+            f"[tool.gomab.images.worker]\nsmoke = {{ {worker} }}\n",
+        )
+        settings = {"platforms": [f"linux/{OWN}"]}
+        images(open_project(root, settings=settings))
+        environment = os.environ | {"PATH": str(root)}
+        with pytest.raises(NotMeasurableError, match=r"^no program of worker could be run:\n") as caught:
+            smoke(open_project(root, settings=settings, environment=environment))
+    result = caught.value.result
+    assert isinstance(result, SmokeResult)
+    assert [(trial.image, trial.state) for trial in result.trials] == [
+        ("api", "passed"),
+        ("worker", "not run"),
+    ]
 
 
 def test_nothing_built(module: ModuleFactory) -> None:

@@ -54,6 +54,8 @@ def test_options_of_other_tasks() -> None:
         (["--arch"], "--arch needs a value; `-- --help` shows which"),
         (["-a"], "--arch needs a value; `-- --help` shows which"),
         (["--join=yes"], "--join takes no value"),
+        (["--repository", ""], "--repository is empty; give it a value, or leave it out"),
+        (["--arch="], "--arch is empty; give it a value, or leave it out"),
         (["--jobs", "many"], "--jobs is 'many'; write a whole number, 0 or more"),
         (["--jobs=-1"], "--jobs is '-1'; write a whole number, 0 or more"),
     ],
