@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.dockerfile.patterns import find_hidden
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.dockerfiles import dockerfile
 from tests.conftest import ModuleFactory, ToolFactory
+from tests.dockerfile.test_patterns import CASES, FILES
 from tests.layers import content_of, members_of
 
 pytestmark = pytest.mark.slow
 
+REFUSED = ("docs[", "!")
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
 
 Build = Callable[..., Layout]
@@ -119,6 +122,28 @@ def test_what_the_project_leaves_out(module: ModuleFactory, build: Build) -> Non
     context = {path.removeprefix("context/") for path in files if path.startswith("context/")}
     assert context == {"go.mod", "main.go", "docs/guide.md", "assets/logo.svg"}
     assert "srv/logo.svg" in files
+
+
+@pytest.mark.parametrize("lines", [lines for lines, _ in CASES if lines not in REFUSED])
+def test_a_list_leaves_out_what_buildkit_leaves_out(
+    lines: str, buildkit: str, tool: ToolFactory, tmp_path: Path
+) -> None:
+    """The cases of our own reading of the list, as BuildKit reads them."""
+    context, made = tmp_path / "context", tmp_path / "made"
+    for name in FILES:
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).touch()
+    (context / ".dockerignore").write_text(f"{lines}\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    argv: list[str | Path] = [tool("buildctl"), "--addr", buildkit, "build", "--frontend=dockerfile.v0"]
+    argv += [
+        f"--local=context={context}",
+        f"--local=dockerfile={tmp_path}",
+        f"--output=type=local,dest={made}",
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert find_hidden(lines.split("\n"), FILES) == [name for name in FILES if not (made / name).exists()]
 
 
 def test_arguments_reach_the_program(module: ModuleFactory, build: Build) -> None:

@@ -66,7 +66,17 @@ def go_image_that_trusts(
     with tarfile.open(layer, "w") as tar:
         tar.add(accounts, "etc/passwd")
         tar.add(certificate[0], "etc/ssl/certs/company.pem")
-    argv = [tool("crane"), "append", "--insecure", "-b", f"{go_image}/{GO_IMAGE}", "-f", layer, "-t", target]
+    argv: list[str | Path] = [
+        tool("crane"),
+        "append",
+        "--insecure",
+        "-b",
+        f"{go_image}/{GO_IMAGE}",
+        "-f",
+        layer,
+        "-t",
+        target,
+    ]
     subprocess.run(argv, check=True, capture_output=True)
     return target
 
