@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step
+from gomab_tasks.adoption.shell import Command
 
 Options = dict[str, str]
 
@@ -26,6 +27,7 @@ _WORDS = (
     "no-log-init no-user-group non-unique password= prefix= quiet root= shell= skel= system uid= user-group "
     "users="
 )
+_HOMES = ("-h", "--home", "-d", "--home-dir")
 _USERS = frozenset({"adduser", "useradd"})
 
 
@@ -56,9 +58,35 @@ def made_accounts(steps: Iterable[Step]) -> Accounts:
     accounts = Accounts()
     for step in steps:
         for command in commands_of(step):
-            if command.words and command.words[0] in _LETTERS:
+            if is_account(command):
                 _follow(command.words[0], command.words[1:], accounts)
     return accounts
+
+
+def is_account(command: Command) -> bool:
+    """Tell whether a command makes a user or group."""
+    return command.words[0] in _LETTERS
+
+
+def is_user(command: Command) -> bool:
+    """Tell whether a command makes a user."""
+    return command.words[0] in _USERS
+
+
+def made_home(command: Command) -> str:
+    """Give the home folder that a command makes; nothing where it makes none, or nobody knows."""
+    options, names = _read_options(command.words[0], command.words[1:])
+    if not is_user(command) or len(names) != 1 or not _makes_home(command.words[0], options):
+        return ""
+    return next((options[name] for name in _HOMES if options.get(name)), f"/home/{names[0]}")
+
+
+def _makes_home(verb: str, options: Options) -> bool:
+    if verb == "useradd":
+        return bool({"-m", "--create-home"} & options.keys())
+    # A system user of Debian's has none unless it is named.
+    is_homeless = "--system" in options and "--home" not in options
+    return not is_homeless and not {"-H", "--no-create-home"} & options.keys()
 
 
 def _follow(verb: str, words: Sequence[str], accounts: Accounts) -> None:

@@ -14,9 +14,10 @@ from gomab_tasks.adoption.copies import Contents
 from gomab_tasks.adoption.findings import Findings, Path, Value
 from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
 from gomab_tasks.adoption.image import carry_image
+from gomab_tasks.adoption.ownership import say_copied_ownership
 from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
 from gomab_tasks.adoption.recipe import Recipe, Stage
-from gomab_tasks.adoption.runs import is_idle, is_installing, may_compile
+from gomab_tasks.adoption.runs import is_idle, is_installing, is_preparing, is_removing, may_compile
 from gomab_tasks.adoption.starting import carry_start
 from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.golang.module import MainPackage
@@ -117,6 +118,7 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
         _say_releaser(contents)
     for one in used[1:]:
         _say_commands(one, contents)
+        say_copied_ownership(one, used, contents)
     has_user = any(step.instruction.name == "USER" for step in stage.all_steps())
     if mains and not contents.has_base and not has_user:
         contents.findings.say(
@@ -155,13 +157,16 @@ def _used(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
 
 def _say_commands(stage: Stage, contents: Contents) -> None:
     """Say what a stage runs besides Go: the sources may need it, or it compiles a program."""
-    for step in stage.all_steps():
-        for command in commands_of(step):
-            if not command.words or is_idle(command) or is_installing(command):
-                continue
-            if command.words[0] != "mkdir" and not read_go_build(command, step.instruction.line):
-                why = _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
-                contents.findings.say(step.instruction.line, f"RUN {command.text}: {why}")
+    commands = [
+        (step.instruction.line, command) for step in stage.all_steps() for command in commands_of(step)
+    ]
+    builds = [place for place, (line, command) in enumerate(commands) if read_go_build(command, line)]
+    for place, (line, command) in enumerate(commands):
+        is_past = is_removing(command) and place > max(builds, default=place)
+        if place in builds or is_past or is_idle(command) or is_installing(command) or is_preparing(command):
+            continue
+        why = _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
+        contents.findings.say(line, f"RUN {command.text}: {why}")
 
 
 def _say_releaser(contents: Contents) -> None:

@@ -12,7 +12,16 @@ from msgspec import Struct, field
 from gomab_tasks.adoption.accounts import Accounts
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
-from gomab_tasks.adoption.modes import Chmod, is_executable_mode, read_chmods, say_lost_modes
+from gomab_tasks.adoption.modes import (
+    MODES,
+    OWNERS,
+    Change,
+    is_executable_mode,
+    is_plain_mode,
+    is_root,
+    read_chmods,
+    say_lost_modes,
+)
 from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
 from gomab_tasks.adoption.recipe import Recipe, Stage, Step
 from gomab_tasks.golang.module import MainPackage
@@ -30,7 +39,6 @@ _SOURCES = "the project's sources: name what the program reads in image.files"
 _WHOLE = "the whole project is copied: name what the program reads in image.files"
 _WILDCARDS = frozenset("*?[")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-_PLAIN_MODES = frozenset({"", "0644", "644", "0755", "755", "+x", "a+x", "u+x", "0555", "555", "0444", "444"})
 
 
 class Contents(Struct):
@@ -111,14 +119,10 @@ def say_left_out(step: Step, contents: Contents) -> None:
 
 def _say_flags(step: Step, findings: Findings) -> None:
     flags = dict(step.instruction.flags)
-    if (owner := flags.get("chown", "")) and owner.split(":")[0] not in ("0", "root"):
-        findings.say(
-            step.instruction.line, f"--chown={owner}: files belong to 0:0 and everybody may read them"
-        )
-    if flags.get("chmod", "") not in _PLAIN_MODES:
-        findings.say(
-            step.instruction.line, f"--chmod={flags['chmod']}: modes are 0755 for executable files, else 0644"
-        )
+    if (owner := flags.get("chown", "")) and not is_root(owner):
+        findings.say(step.instruction.line, f"--chown={owner}: {OWNERS}")
+    if (mode := flags.get("chmod", "")) and not is_plain_mode(mode):
+        findings.say(step.instruction.line, f"--chmod={mode}: {MODES}")
     for name in sorted({"exclude", "parents", "checksum"} & flags.keys()):
         findings.say(step.instruction.line, f"--{name} has no key")
 
@@ -244,11 +248,11 @@ def _target(path: str, copy: Copy, contents: Contents, *, several: bool = False)
 
 def _into(copy: Copy, path: str, contents: Contents) -> str:
     """Give a file's path in the image: below the target where that is a folder."""
-    is_folder = copy.is_folder or copy.target in _folders(contents)
+    is_folder = copy.is_folder or copy.target in known_folders(contents)
     return posixpath.join(copy.target, posixpath.basename(path)) if is_folder else copy.target
 
 
-def _folders(contents: Contents) -> set[str]:
+def known_folders(contents: Contents) -> set[str]:
     """List the folders that the stage has for certain."""
     known = {"/", *(step.scope.workdir for step in contents.stage.all_steps())} - {""}
     known |= {
@@ -275,7 +279,7 @@ def _keep(path: str, target: str, step: Step, contents: Contents) -> None:
     if contents.findings.keep(("image", "files"), files, step.instruction.line):
         contents.files = files
         if is_executable_mode(step.instruction.flag("chmod")):
-            chmod = Chmod(target, is_recursive=True, line=step.instruction.line)
+            chmod = Change("chmod", "+x", (target,), is_recursive=True, line=step.instruction.line)
             say_lost_modes(contents.ground.root, path, target, [chmod], contents.findings)
         for pattern in ignored_patterns(contents.ground, contents.findings.name, path):
             contents.findings.say(

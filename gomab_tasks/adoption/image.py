@@ -7,7 +7,9 @@ import re
 from gomab_tasks.adoption.accounts import made_accounts
 from gomab_tasks.adoption.copies import Contents, carry_copy, say_left_out
 from gomab_tasks.adoption.modes import read_chmods, say_lost_modes
+from gomab_tasks.adoption.ownership import say_ownership
 from gomab_tasks.adoption.properties import carry_property
+from gomab_tasks.adoption.recipe import Step
 from gomab_tasks.adoption.runs import carry_run
 from gomab_tasks.settings import SCRATCH
 
@@ -22,17 +24,22 @@ def carry_image(contents: Contents) -> None:
     contents.accounts = made_accounts(step for stage in contents.recipe.stages for step in stage.steps)
     _carry_workdir(contents)
     for step in contents.stage.all_steps():
-        if step.instruction.name == "RUN":
-            carry_run(step, contents)
-        elif step.instruction.name not in ("ADD", "COPY"):
-            carry_property(step, contents)
-        elif contents.is_compiling and not step.instruction.flag("from"):
-            say_left_out(step, contents)
-        else:
-            carry_copy(step, contents)
+        _carry_step(step, contents)
+    say_ownership(contents)
     chmods = list(read_chmods(contents.stage))
     for file in contents.files:
         say_lost_modes(contents.ground.root, file["from"], file["to"], chmods, contents.findings)
+
+
+def _carry_step(step: Step, contents: Contents) -> None:
+    if step.instruction.name == "RUN":
+        carry_run(step, contents)
+    elif step.instruction.name not in ("ADD", "COPY"):
+        carry_property(step, contents)
+    elif contents.is_compiling and not step.instruction.flag("from"):
+        say_left_out(step, contents)
+    else:
+        carry_copy(step, contents)
 
 
 def _carry_base(contents: Contents) -> None:

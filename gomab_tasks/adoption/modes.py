@@ -1,4 +1,4 @@
-"""Find files that a Dockerfile makes executable: images take the x bit that a file has in the project."""
+"""Read what commands do to owners and modes; images take the x bit that a file has in the project."""
 
 from __future__ import annotations
 
@@ -14,24 +14,53 @@ from msgspec import Struct
 from gomab_tasks.adoption.findings import Findings
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Stage
+from gomab_tasks.adoption.shell import Command
 from gomab_tasks.files import is_output
 
+MODES = "modes are 0755 for folders and executable files, else 0644: everybody may read them"
+OWNERS = "files belong to 0:0 and everybody may read them"
+_VERBS = frozenset({"chgrp", "chmod", "chown"})
+_OPTION = re.compile(r"-[RcfvhHLP]+|--.*")
+# What takes nothing from anybody that images give, and gives no more but x bits, which the project has.
+_PLAIN_MODE = re.compile(
+    r"0?(?:[57]55|[46]44)|u=rwX,go=rX|(?:(?:[agou]*\+[rxX]+|a=r[xX]*|[agou]*-w)(?:,|$))+"
+)
 _SYMBOLIC = re.compile(r"(?:^|,)[agou]*[+=][rwst]*x")
 # What the kernel starts.
 _MAGICS = (b"#!", b"\x7fELF")
 
 
-class Chmod(Struct, frozen=True):
-    """Hold one path of a `RUN chmod` that makes something executable: absolute, perhaps a pattern."""
+class Change(Struct, frozen=True):
+    """Hold a `chmod`, `chown` or `chgrp`.
 
-    path: str
+    Attributes:
+        value: the mode, or the owner; empty where a file gives it.
+        paths: absolute, perhaps patterns.
+    """
+
+    verb: str
+    value: str
+    paths: tuple[str, ...]
     is_recursive: bool
     line: int
 
-    def meets(self, path: str) -> bool:
-        """Tell whether a path is made executable."""
-        is_within = self.is_recursive and path.startswith(f"{self.path.rstrip('/')}/")
-        return is_within or fnmatch.fnmatchcase(path, self.path)
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether it asks for no more than images have anyway."""
+        return is_plain_mode(self.value) if self.verb == "chmod" else is_root(self.value)
+
+    def reaches(self, path: str) -> bool:
+        """Tell whether a path itself is changed."""
+        return any(
+            fnmatch.fnmatchcase(path, changed) or (self.is_recursive and is_within(path, changed))
+            for changed in self.paths
+        )
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder, or lies in it; either may be a pattern."""
+    is_same = fnmatch.fnmatchcase(path, folder) or fnmatch.fnmatchcase(folder, path)
+    return is_same or path.startswith(f"{folder.rstrip('/')}/")
 
 
 def is_executable_mode(mode: str) -> bool:
@@ -39,20 +68,44 @@ def is_executable_mode(mode: str) -> bool:
     return bool(int(mode, 8) & stat.S_IXUSR if re.fullmatch("[0-7]+", mode) else _SYMBOLIC.search(mode))
 
 
-def read_chmods(stage: Stage) -> Iterator[Chmod]:
-    """List what the commands of a stage, and of those below it, make executable."""
+def is_plain_mode(mode: str) -> bool:
+    """Tell whether a mode differs in nothing that matters from those that images have."""
+    return bool(_PLAIN_MODE.fullmatch(mode))
+
+
+def is_root(owner: str) -> bool:
+    """Tell whether an owner as chown takes it is root, whom all files belong to."""
+    return bool(owner) and not set(re.split("[:.]", owner)) - {"", "0", "root"}
+
+
+def read_change(command: Command, line: int) -> Change | None:
+    """Read a command that changes modes or owners; None for any other."""
+    verb = posixpath.basename(command.words[0])
+    if verb not in _VERBS:
+        return None
+    options = [word for word in command.words if _OPTION.fullmatch(word)]
+    words = [word for word in command.words[1:] if word not in options]
+    value = "" if any(option.startswith("--reference") for option in options) else "".join(words[:1])
+    is_recursive = any("R" in option or option == "--recursive" for option in options)
+    return Change(verb, value, tuple(map(command.path, words[bool(value) :])), is_recursive, line)
+
+
+def read_changes(stage: Stage) -> Iterator[tuple[Command, Change]]:
+    """List the commands of a stage, and of those below it, that change modes or owners."""
     for step in stage.all_steps():
         for command in commands_of(step):
-            options = [word for word in command.words if word.startswith("-")]
-            match [word for word in command.words if word not in options]:
-                case ["chmod", mode, *paths] if is_executable_mode(mode):
-                    is_recursive = any("R" in option or option == "--recursive" for option in options)
-                    for path in paths:
-                        absolute = posixpath.normpath(posixpath.join(command.folder, path))
-                        yield Chmod(absolute, is_recursive, step.instruction.line)
+            if change := read_change(command, step.instruction.line):
+                yield command, change
 
 
-def say_lost_modes(root: Path, source: str, target: str, chmods: list[Chmod], findings: Findings) -> None:
+def read_chmods(stage: Stage) -> Iterator[Change]:
+    """List what the commands of a stage, and of those below it, make executable."""
+    for _, change in read_changes(stage):
+        if change.verb == "chmod" and is_executable_mode(change.value):
+            yield change
+
+
+def say_lost_modes(root: Path, source: str, target: str, chmods: list[Change], findings: Findings) -> None:
     """Say which files get no x bit, since the project's have none.
 
     Args:
@@ -61,7 +114,7 @@ def say_lost_modes(root: Path, source: str, target: str, chmods: list[Chmod], fi
     """
     for path, place in _files(root / source, target):
         for chmod in chmods:
-            if chmod.meets(place) and _is_program(path) and not path.stat().st_mode & stat.S_IXUSR:
+            if chmod.reaches(place) and _is_program(path) and not path.stat().st_mode & stat.S_IXUSR:
                 name = path.relative_to(root).as_posix()
                 findings.say(
                     chmod.line,

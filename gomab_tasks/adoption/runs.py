@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
+from gomab_tasks.adoption.accounts import is_account
 from gomab_tasks.adoption.copies import Contents, keep_for_scratch
 from gomab_tasks.adoption.gobuild import is_go, read_go_build
 from gomab_tasks.adoption.programs import commands_of
@@ -19,33 +20,58 @@ _INSTALLED = {
 }
 # What prepares a stage and leaves nothing that an image of gomab's would lack.
 _IDLE = (
-    "[ addgroup adduser chmod chown cd clean echo env exit export groupadd ls printenv rm set strip test "
-    "true update-ca-certificates update-ca-trust useradd xx-apk xx-apt xx-apt-get xx-info xx-verify"
+    ": [ cd clean echo env exit export ls printenv set strip test true update-ca-certificates "
+    "update-ca-trust xx-apk xx-apt xx-apt-get xx-info xx-verify"
 )
+# What is said as owners, modes, folders and accounts.
+_MAKING = frozenset({"chgrp", "chmod", "chown", "mkdir"})
+_REMOVERS = frozenset({"rm", "rmdir", "unlink"})
+_TEMPORARY = re.compile(
+    r"(?:/var/(?:cache|log|tmp|lib/(?:apt|dpkg/info|apk))|/tmp|/go/pkg|/usr/share/(?:doc|man|locale)|/etc/apk/cache)"
+    r"(?:/|$)|(?:/root|~|\$HOME)/\.(?:cache|npm|netrc|ssh|gitconfig)\b"
+)
+_OF_INSTALLERS = ("/etc/apk/", "/etc/apt/", "/etc/yum.repos.d/")
 _BUILDERS = "ash bash bazel bazelisk dash gmake goreleaser just mage make ninja sh task"
 _IDLE_GO = frozenset({"--wrap", "env", "get", "list", "mod", "version"})
-_FOLDERS = "image.volumes makes folders that belong to the user"
 
 
 def carry_run(step: Step, contents: Contents) -> None:
     """Carry the commands of one RUN over."""
     for command in commands_of(step):
-        if not command.words or read_go_build(command, step.instruction.line):
+        if read_go_build(command, step.instruction.line):
             continue
         if is_installing(command):
             _carry_packages(command, step, contents)
-        elif command.words[0] == "mkdir":
-            if not contents.is_compiling:
-                contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
-        elif not is_idle(command):
+        elif not is_idle(command) and not (contents.is_compiling and is_removing(command)):
             contents.findings.say(step.instruction.line, f"RUN {command.text}: gomab runs nothing in images")
 
 
 def is_idle(command: Command) -> bool:
-    """Tell whether a command leaves nothing that an image of gomab's would lack."""
-    if is_go(command.words[0]):
+    """Tell whether a command leaves nothing that an image of gomab's would lack, or is said elsewhere."""
+    name = posixpath.basename(command.words[0])
+    if command.writes:
+        return False
+    if is_go(name):
         return len(command.words) < 2 or command.words[1] in _IDLE_GO  # noqa: PLR2004 - a verb
-    return posixpath.basename(command.words[0]) in _IDLE.split()
+    if is_removing(command):
+        return all(_TEMPORARY.match(path) for path in _paths(command))
+    return name in _IDLE.split() or name in _MAKING or is_account(command)
+
+
+def is_removing(command: Command) -> bool:
+    """Tell whether a command removes files."""
+    return posixpath.basename(command.words[0]) in _REMOVERS
+
+
+def is_preparing(command: Command) -> bool:
+    """Tell whether a command says to a package manager where packages are."""
+    return bool(command.writes) and all(path.startswith(_OF_INSTALLERS) for path in command.writes)
+
+
+def _paths(command: Command) -> list[str]:
+    """Give the arguments that are no options, absolute but for what a shell puts in."""
+    words = [word for word in command.words[1:] if not word.startswith("-")]
+    return [word if word.startswith(("~", "$")) else command.path(word) for word in words]
 
 
 def may_compile(command: Command) -> bool:

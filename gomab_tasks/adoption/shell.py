@@ -17,8 +17,11 @@ from msgspec import Struct
 
 from gomab_tasks.adoption.expansion import UnknownValueError
 from gomab_tasks.adoption.recipe import Step, braced
+from gomab_tasks.adoption.syntax import HEREDOC, Instruction
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
+# Begins a word that is no argument, but a file that the command writes.
+_WRITTEN = "\ue002"
 # Characters that a shell reads, moved to where it does not.
 _MEANINGFUL = re.compile(r"[\s;&|<>()\"'\\$]")
 _MOVED, _SHIFT = re.compile("[\ue100-\ue1ff]"), 0xE100
@@ -28,7 +31,11 @@ _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?-)([^}]*))?\}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _PUNCTUATION = ";&|<>()\n"
 _KEYWORDS = "if then else elif fi while until do done { } ! time exec sudo env export"
+_NOTHING = ":"
 _LOOPS = frozenset({"for", "while", "until"})
+_SHELL = re.compile(r"(?:[\w/.-]*/)?(?:ash|bash|dash|sh)(?:\s+-\w+)*")
+# In a script, what Dockerfiles want apart may stand together: `cat<<EOF>file`.
+_INNER_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*([\"']?)([A-Za-z_]\w*)\1")
 # What a shell would make other words of: a pattern, or a value that is not known.
 _UNSETTLED = re.compile(f"[*?\\[$`{_OPEN}]")
 
@@ -37,19 +44,25 @@ class Command(Struct, frozen=True):
     """Hold one command.
 
     Attributes:
-        words: without quotes, variables replaced where they are known.
+        words: without quotes, variables replaced where they are known; `:` where there are none.
         variables: every variable that it sees.
         folder: where it runs, absolute.
+        writes: the files that its output goes to, as written; devices are none.
     """
 
     words: tuple[str, ...]
     variables: Mapping[str, str]
     folder: str
+    writes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """Spell it for people."""
-        return " ".join(map(plain, self.words))
+        return " ".join(map(plain, [*self.words, *(f"> {path}" for path in self.writes)]))
+
+    def path(self, text: str) -> str:
+        """Make a path absolute."""
+        return posixpath.normpath(posixpath.join(self.folder, text))
 
 
 def read_commands(step: Step) -> list[Command]:
@@ -62,11 +75,33 @@ def read_commands(step: Step) -> list[Command]:
     known = {name: _marked(value) for name, value in step.scope.templates.items()}
     folder = step.scope.workdir or "/"
     if step.instruction.words is not None:
-        return [Command(step.instruction.words, known, folder)]
-    documents = step.instruction.documents
-    text = "\n".join(documents) if documents else step.instruction.text
+        return [Command(step.instruction.words or (_NOTHING,), known, folder)]
+    text = _script(step.instruction)
+    interpreter = re.match(r"#![ \t]*(?:\S*/env[ \t]+)?(\S.*)", text)
+    if interpreter and not _SHELL.fullmatch(interpreter[1].strip()):
+        return [Command(tuple(interpreter[1].split()), known, folder)]
     text = re.sub(r"(?m)^\s*#.*", "", text.replace("\\\n", " "))
     return list(_commands(_hidden(text), known, folder))
+
+
+def _script(instruction: Instruction) -> str:
+    """Give what a shell reads: here-documents, unless another command reads them."""
+    command = HEREDOC.sub("", instruction.text).strip()
+    if not instruction.documents or (command and not _SHELL.fullmatch(command)):
+        return instruction.text
+    return "\n".join(_without_heredocs("\n".join(instruction.documents)))
+
+
+def _without_heredocs(text: str) -> Iterator[str]:
+    """Leave out what commands of a script read."""
+    end = ""
+    for line in text.split("\n"):
+        if end:
+            end = "" if line.strip() == end else end
+            continue
+        if match := _INNER_HEREDOC.search(line):
+            end = match[2]
+        yield line
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
@@ -166,22 +201,25 @@ def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Comm
     variables = dict(known)
     pending = list(_split(text))
     while pending:
-        words = pending.pop(0)
+        found = pending.pop(0)
+        words = [word for word in found if not word.startswith(_WRITTEN)]
+        writes = [word.removeprefix(_WRITTEN) for word in found if word.startswith(_WRITTEN)]
         given: dict[str, str] = {}
         while words and (words[0] in _KEYWORDS.split() or _ASSIGNMENT.fullmatch(words[0])):
             if assignment := _ASSIGNMENT.fullmatch(words.pop(0)):
                 given[assignment[1]] = fill(assignment[2], variables | given)
-        if not words:  # assigned, or exported, for what follows
+        if not words and not writes:  # assigned, or exported, for what follows
             variables |= given
             continue
-        filled = tuple(fill(word, variables | given) for word in words)
+        filled = tuple(fill(word, variables | given) for word in words or [_NOTHING])
         if filled[0] == "for" and len(filled) > 1:
             variables.pop(filled[1], None)
             pending = _unrolled(filled, pending)
         elif filled[0] == "cd" and len(filled) > 1:
             folder = posixpath.normpath(posixpath.join(folder, filled[1]))
         else:
-            yield Command(filled, variables | given, folder)
+            files = tuple(fill(path, variables | given) for path in writes)
+            yield Command(filled, variables | given, folder, files)
 
 
 def _unrolled(head: Sequence[str], following: list[list[str]]) -> list[list[str]]:
@@ -207,19 +245,26 @@ def _end_of_loop(following: Sequence[Sequence[str]]) -> int:
 
 
 def _split(text: str) -> Iterator[list[str]]:
-    """Split into simple commands; what is redirected is left out."""
+    """Split into simple commands; of what is redirected, only the files that are written stay."""
     lexer = shlex.shlex(text, posix=True, punctuation_chars=_PUNCTUATION)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     words: list[str] = []
+    writes: list[str] = []
     tokens = iter(lexer)
     for token in tokens:
         if not token or token.strip(_PUNCTUATION):
             words.append(token)
         elif set(token) & {"<", ">"}:
-            next(tokens, None)
+            writes += _written(token, next(tokens, ""))
             if words and words[-1].isdecimal():  # the number of a stream
                 words.pop()
         else:
-            yield words
-            words = []
-    yield words
+            yield [*words, *writes]
+            words, writes = [], []
+    yield [*words, *writes]
+
+
+def _written(operator: str, target: str) -> Iterator[str]:
+    """Give the file that a redirection writes, if it does: no stream, no device."""
+    if ">" in operator and target.strip("-0123456789") and not target.startswith(("/dev/", "/proc/")):
+        yield f"{_WRITTEN}{target}"

@@ -22,7 +22,8 @@ _NAMES = (
 )
 _WITH_FLAGS = frozenset({"ADD", "COPY", "FROM", "HEALTHCHECK", "RUN"})
 _WITH_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
-_HEREDOC = re.compile(r"""(?<!\S)\d*<<(-?)(["']?)([A-Za-z_][A-Za-z0-9_.]*)\2(?!\S)""")
+HEREDOC = re.compile(r"""(?<!\S)\d*<<(-?)(["']?)([A-Za-z_][A-Za-z0-9_.]*)\2(?!\S)""")
+"""What announces a here-document."""
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z]+)\s*=\s*(.*?)\s*$")
 
 
@@ -151,7 +152,7 @@ class _Reader:
         return Instruction(name, rest, flags, documents, line)
 
     def _documents(self, text: str, line: int) -> Iterator[str]:
-        for dash, _, end in _HEREDOC.findall(text):
+        for dash, _, end in HEREDOC.findall(text):
             found: list[str] = []
             while True:
                 if self._next == len(self._lines):

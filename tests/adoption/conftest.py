@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from gomab_tasks.adoption.carryover import Target, carry_over
 from gomab_tasks.adoption.changes import find_adoption, write_adoption
+from gomab_tasks.adoption.programs import Ground
+from gomab_tasks.adoption.recipe import read_recipe
+from gomab_tasks.adoption.syntax import read_source
+from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.project import open_project
 from tests.conftest import ModuleFactory
 
@@ -23,6 +28,18 @@ COPY --from=build /out/hello /app/hello
 USER 1000:1000
 ENTRYPOINT ["/app/hello"]
 """
+
+
+def carried(text: str, root: Path = Path("/project"), *folders: str) -> Target:
+    """Carry over the only image of a Dockerfile.
+
+    Args:
+        folders: of the main packages; one in the root if there are none.
+    """
+    mains = [MainPackage(f"example.com/{name}", name.rpartition("/")[2], root / name) for name in folders]
+    ground = Ground(root, root, root, tuple(mains) or (MainPackage("example.com/api", "api", root),))
+    (target,), _ = carry_over(read_recipe(read_source("Dockerfile", text.encode())), ground)
+    return target
 
 
 @pytest.fixture

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from gomab_tasks.adoption.carryover import carry_over
-from gomab_tasks.adoption.programs import Ground
-from gomab_tasks.adoption.recipe import read_recipe
-from gomab_tasks.adoption.syntax import read_source
-from gomab_tasks.golang.module import MainPackage
+from tests.adoption.conftest import carried
 
 BUILD = "FROM golang:1.25 AS build\nCOPY . .\nRUN go build -o /api .\n"
 IMAGE = 'COPY --from=build /api /app/api\nENTRYPOINT ["/app/api"]\n'
@@ -18,10 +12,7 @@ IMAGE = 'COPY --from=build /api /app/api\nENTRYPOINT ["/app/api"]\n'
 
 def user_of(base: str, run: str, user: str) -> tuple[object, list[str]]:
     """Give image.user, and the remarks about it."""
-    text = f"{BUILD}FROM {base}\nRUN {run}\nUSER {user}\n{IMAGE}"
-    root = Path("/project")
-    ground = Ground(root, root, root, (MainPackage("example.com/api", "api", root),))
-    (target,), _ = carry_over(read_recipe(read_source("Dockerfile", text.encode())), ground)
+    target = carried(f"{BUILD}FROM {base}\nRUN {run}\nUSER {user}\n{IMAGE}")
     remarks = [remark for line, remark in target.findings.remarks if line == 6]
     return target.findings.keys.get(("image", "user")), remarks
 

@@ -56,6 +56,32 @@ def test_commands() -> None:
     assert commands('["a", "b && c"]') == [(("a", "b && c"), "/src")]
 
 
+WRITES = {
+    "echo a > f": [("echo a", ["f"])],
+    "> f": [(":", ["f"])],
+    "{ echo a; echo b; } >> f": [("echo a", []), ("echo b", []), (":", ["f"])],
+    "[ -e f ] || echo a >f 2>&1": [("[ -e f ]", []), ("echo a", ["f"])],
+    "F=f; echo a > $F": [("echo a", ["f"])],
+    "a > /dev/null 2>&1 < b": [("a", [])],
+    "a >&2 2>&-": [("a", [])],
+    "cat <<E > f\na b\nE": [("cat", ["f"])],
+    "<<E cat > f\na b\nE": [("cat", ["f"])],
+    "python3 - <<E\nimport os\nE": [("python3 -", [])],
+    "<<E\n#!/usr/bin/env python3\nimport os\nE": [("python3", [])],
+    "bash -e <<E\na b\nE": [("a b", [])],
+    "<<E\n#!/bin/sh\ncat<<'X'>f\na b\nX\nc\nE": [("cat", ["f"]), ("c", [])],
+}
+
+
+@pytest.mark.parametrize("run", WRITES)
+def test_what_is_written(run: str) -> None:
+    """A command has the files that its output goes to; what it reads from a here-document is no command."""
+    source = read_source("Dockerfile", f"FROM a\nRUN {run}\n".encode())
+    (stage,) = read_recipe(source).stages
+    found = [(" ".join(one.words), list(one.writes)) for one in read_commands(stage.steps[-1])]
+    assert found == WRITES[run]
+
+
 LOOPS = {
     "for c in a b; do x $c; y; done; z": ["x a", "y", "x b", "y", "z"],
     "for c in a b\ndo x $c\ndone": ["x a", "x b"],

@@ -1,0 +1,117 @@
+"""Say which owners, modes, folders and accounts of a RUN images do not have."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+
+from gomab_tasks.adoption.accounts import is_account, is_user, made_home
+from gomab_tasks.adoption.copies import Contents, known_folders
+from gomab_tasks.adoption.modes import MODES, OWNERS, Change, is_within, read_changes
+from gomab_tasks.adoption.programs import commands_of, programs_of, read_copy
+from gomab_tasks.adoption.recipe import Stage, Step
+from gomab_tasks.adoption.shell import Command
+
+_FOLDERS = "image.volumes makes folders that belong to the user"
+_OWNERS = f"{OWNERS}; {_FOLDERS}"
+
+
+def say_ownership(contents: Contents) -> None:
+    """Say it of an image's stage, once all else of it is known."""
+    for command, change in read_changes(contents.stage):
+        if not all(_is_kept(path, change, contents) for path in change.paths):
+            _say(command, change, contents)
+    for step in contents.stage.all_steps():
+        commands = commands_of(step)
+        _say_folders([command for command in commands if command.words[0] == "mkdir"], step, contents)
+        _say_accounts([command for command in commands if is_account(command)], step, contents)
+
+
+def say_copied_ownership(stage: Stage, used: Iterable[Stage], contents: Contents) -> None:
+    """Say it of what other stages copy from a stage."""
+    copied = [path for one in used for path in _copied(stage, one, contents)]
+    for command, change in read_changes(stage):
+        is_copied = any(change.reaches(path) or _is_below(path, change) for path in copied)
+        if is_copied and not change.is_plain:
+            _say(command, change, contents)
+
+
+def _say(command: Command, change: Change, contents: Contents) -> None:
+    contents.findings.say(change.line, f"RUN {command.text}: {MODES if change.verb == 'chmod' else _OWNERS}")
+
+
+def _copied(stage: Stage, other: Stage, contents: Contents) -> Iterator[str]:
+    for step in other.all_steps():
+        if (origin := step.instruction.flag("from")) and contents.recipe.find(origin) is stage:
+            for source in read_copy(step, contents.escape).sources:
+                yield posixpath.normpath(posixpath.join("/", source))
+
+
+def _is_below(folder: str, change: Change) -> bool:
+    return any(is_within(path, folder) for path in change.paths)
+
+
+def _is_kept(path: str, change: Change, contents: Contents) -> bool:
+    """Tell whether a path has the mode and owner in the image too, or nobody needs them."""
+    if path == "/tmp":  # noqa: S108 - a path in an image
+        return change.verb == "chmod"
+    if change.is_plain:
+        return contents.is_compiling or any(
+            is_within(place, path) or is_within(path, place) for place in _places(contents)
+        )
+    return _is_volume(path, contents) and change.verb == "chown" and _is_user(change.value, contents)
+
+
+def _places(contents: Contents) -> Iterator[str]:
+    """List what is carried over, and what was said already."""
+    yield from contents.programs
+    yield from (file["to"] for file in contents.files)
+    yield from contents.strangers
+    yield from _volumes(contents)
+    yield contents.stage.scope.workdir or "/"
+
+
+def _volumes(contents: Contents) -> Sequence[str]:
+    found = contents.findings.keys.get(("image", "volumes"), [])
+    assert isinstance(found, list)
+    return [str(path) for path in found]
+
+
+def _is_volume(path: str, contents: Contents) -> bool:
+    """Tell whether a path is a volume without files, which would belong to root."""
+    return path in _volumes(contents) and not any(is_within(file["to"], path) for file in contents.files)
+
+
+def _is_user(owner: str, contents: Contents) -> bool:
+    """Tell whether an owner is the user of the image, whom its volumes belong to."""
+    name, _, group = owner.partition(":")
+    user = contents.accounts.user(name)
+    uid, _, gid = str(contents.findings.keys.get(("image", "user"), "")).partition(":")
+    is_its_group = not group or contents.accounts.gid(group) == gid
+    return bool(uid) and uid in (name, user.uid if user else name) and is_its_group
+
+
+def _say_folders(commands: Sequence[Command], step: Step, contents: Contents) -> None:
+    made = (found.path for found in programs_of(contents.stage, contents.ground))
+    known = {*known_folders(contents), *_places(contents), *made}
+    for command in commands:
+        paths = [command.path(word) for word in command.words[1:] if word[0] != "-"]
+        if not all(any(is_within(place, path) for place in known) for path in paths):
+            contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
+
+
+def _say_accounts(commands: Sequence[Command], step: Step, contents: Contents) -> None:
+    """Say what a line in /etc/passwd gives besides the numbers that image.user has."""
+    if not commands:
+        return
+    parts = [f"RUN {' && '.join(command.text for command in commands)}: gomab adds no accounts"]
+    if any(map(is_user, commands)) and ("image", "env", "HOME") not in contents.findings.keys:
+        parts.append("HOME is / unless image.env sets it")
+    homes = dict.fromkeys(map(made_home, commands)).keys() - {"", *_volumes(contents)}
+    parts += [_home_text(home, contents) for home in sorted(homes)]
+    contents.findings.say(step.instruction.line, "; ".join(parts))
+
+
+def _home_text(home: str, contents: Contents) -> str:
+    is_there = any(is_within(folder, home) for folder in known_folders(contents))
+    return f"{home} belongs to 0:0" if is_there else f"{home} is not there"
