@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gomab_tasks.adoption.access import carry_access
-from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.findings import Findings, Path, Value
 from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
 from gomab_tasks.adoption.image import carry_image

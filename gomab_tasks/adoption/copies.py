@@ -7,11 +7,10 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from msgspec import Struct, field
-
-from gomab_tasks.adoption.accounts import Accounts
+from gomab_tasks.adoption.contents import Contents, known_folders
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
+from gomab_tasks.adoption.known import carry_known
 from gomab_tasks.adoption.modes import (
     MODES,
     OWNERS,
@@ -23,65 +22,13 @@ from gomab_tasks.adoption.modes import (
     say_lost_modes,
 )
 from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
-from gomab_tasks.adoption.recipe import Recipe, Stage, Step
+from gomab_tasks.adoption.recipe import Stage, Step
 from gomab_tasks.golang.module import MainPackage
-from gomab_tasks.settings import SCRATCH
 
-_CERTIFICATES = ("/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
-_ZONES = ("/usr/share/zoneinfo", "/usr/local/go/lib/time", "/etc/localtime")
-_LEFT_TO_BASE = {
-    "ca-certificates": ("certificates", "TLS fails; scratch gets them (image.ca-certificates)"),
-    "timezones": ("time zones", "time.LoadLocation fails; scratch gets them (image.timezones)"),
-}
-# Every image on scratch has them from gomab.
-_MADE_ANYWAY = ("/etc/passwd", "/etc/group", "/tmp")  # noqa: S108 - a path in an image
 _SOURCES = "the project's sources: name what the program reads in image.files"
 _WHOLE = "the whole project is copied: name what the program reads in image.files"
 _WILDCARDS = frozenset("*?[")
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-
-
-class Contents(Struct):
-    """Hold what is known of an image while its stage is walked through.
-
-    Attributes:
-        programs: by path in the Dockerfile's image.
-        strangers: paths, perhaps patterns, of what nobody knows, and what was remarked.
-        packages: names of those that were installed, which gomab does not.
-        accounts: what commands made.
-        has_guessed: a program is taken for one by its name, or since there is no other.
-    """
-
-    recipe: Recipe
-    stage: Stage
-    ground: Ground
-    findings: Findings
-    programs: dict[str, MainPackage] = field(default_factory=dict)
-    files: list[dict[str, str]] = field(default_factory=list)
-    strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
-    packages: set[str] = field(default_factory=set)
-    accounts: Accounts = field(default_factory=Accounts)
-    has_guessed: bool = False
-
-    @property
-    def is_compiling(self) -> bool:
-        """Tell whether the stage compiles what it then starts."""
-        return bool(programs_of(self.stage, self.ground))
-
-    @property
-    def has_base(self) -> bool:
-        """Tell whether the image is made on another one."""
-        return ("image", "base") in self.findings.keys
-
-    @property
-    def escape(self) -> str:
-        """The Dockerfile's escape character."""
-        return self.recipe.source.escape
-
-    def say_stranger(self, path: str, line: int, text: str) -> None:
-        """Say that nobody knows what lies at a path: a program may, if it is what starts."""
-        self.findings.say(line, text)
-        self.strangers[path] = (line, text)
 
 
 def carry_copy(step: Step, contents: Contents) -> None:
@@ -135,7 +82,7 @@ def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None
     if stage and _copy_programs(path, stage, copy, contents):
         if found:
             contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
-    elif _copy_known(path, step, contents):
+    elif carry_known(path, _into(copy, path, contents), step, contents):
         return
     elif found == ".":
         contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
@@ -165,29 +112,6 @@ def _copy_programs(path: str, stage: Stage, copy: Copy, contents: Contents) -> b
             continue
         found = True
     return found
-
-
-def _copy_known(path: str, step: Step, contents: Contents) -> bool:
-    """Carry over what gomab has a key for, or puts into every image."""
-    if path.startswith(_CERTIFICATES):
-        keep_for_scratch("ca-certificates", step, contents)
-    elif path.startswith(_ZONES):
-        keep_for_scratch("timezones", step, contents)
-    else:
-        return path in _MADE_ANYWAY
-    return True
-
-
-def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
-    """Keep a key that only images on scratch heed; on a base, say what is not there unless it has it."""
-    if not contents.has_base:
-        contents.findings.keep(("image", key), value=True, line=step.instruction.line)
-        return
-    what, failing = _LEFT_TO_BASE[key]
-    contents.findings.say(
-        step.instruction.line,
-        f"gomab adds no {what} to a base: unless {contents.stage.root.base} has them, {failing}",
-    )
 
 
 def _guess(path: str, contents: Contents) -> MainPackage | None:
@@ -250,17 +174,6 @@ def _into(copy: Copy, path: str, contents: Contents) -> str:
     """Give a file's path in the image: below the target where that is a folder."""
     is_folder = copy.is_folder or copy.target in known_folders(contents)
     return posixpath.join(copy.target, posixpath.basename(path)) if is_folder else copy.target
-
-
-def known_folders(contents: Contents) -> set[str]:
-    """List the folders that the stage has for certain."""
-    known = {"/", *(step.scope.workdir for step in contents.stage.all_steps())} - {""}
-    known |= {
-        posixpath.dirname(path) for path in (*contents.programs, *(file["to"] for file in contents.files))
-    }
-    if contents.stage.root.base != SCRATCH:
-        known |= {"/bin", "/usr/bin", "/usr/local/bin", "/sbin", "/usr/sbin", "/etc", "/opt", "/srv", "/var"}
-    return known
 
 
 def _keep(path: str, target: str, step: Step, contents: Contents) -> None:

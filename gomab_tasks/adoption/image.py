@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from gomab_tasks.adoption.accounts import made_accounts
-from gomab_tasks.adoption.copies import Contents, carry_copy, say_left_out
+from gomab_tasks.adoption.contents import Contents
+from gomab_tasks.adoption.copies import carry_copy, say_left_out
 from gomab_tasks.adoption.modes import read_chmods, say_lost_modes
 from gomab_tasks.adoption.ownership import say_ownership
 from gomab_tasks.adoption.properties import carry_property

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 
-from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.golang.module import MainPackage
 from gomab_tasks.plan import PROGRAM_FOLDER
 

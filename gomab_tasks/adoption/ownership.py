@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from gomab_tasks.adoption.accounts import is_account, is_user, made_home
-from gomab_tasks.adoption.copies import Contents, known_folders
+from gomab_tasks.adoption.contents import Contents, known_folders
 from gomab_tasks.adoption.modes import MODES, OWNERS, Change, is_within, read_changes
 from gomab_tasks.adoption.programs import commands_of, programs_of, read_copy
 from gomab_tasks.adoption.recipe import Stage, Step

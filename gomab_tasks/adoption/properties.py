@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_pairs, split_words
 from gomab_tasks.adoption.recipe import Step, braced
 from gomab_tasks.contents.rootfs import DEFAULT_USER, SCRATCH_USERS

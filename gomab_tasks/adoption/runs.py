@@ -6,8 +6,9 @@ import posixpath
 import re
 
 from gomab_tasks.adoption.accounts import is_account
-from gomab_tasks.adoption.copies import Contents, keep_for_scratch
+from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.gobuild import is_go, read_go_build
+from gomab_tasks.adoption.known import has_own_certificates, keep_for_scratch
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step
 from gomab_tasks.adoption.shell import Command
@@ -20,9 +21,10 @@ _INSTALLED = {
 }
 # What prepares a stage and leaves nothing that an image of gomab's would lack.
 _IDLE = (
-    ": [ cd clean echo env exit export ls printenv set strip test true update-ca-certificates "
-    "update-ca-trust xx-apk xx-apt xx-apt-get xx-info xx-verify"
+    ": [ cd clean echo env exit export ls printenv set strip test true xx-apk xx-apt xx-apt-get xx-info "
+    "xx-verify"
 )
+_UPDATERS = frozenset({"update-ca-certificates", "update-ca-trust"})
 # What is said as owners, modes, folders and accounts.
 _MAKING = frozenset({"chgrp", "chmod", "chown", "mkdir"})
 _REMOVERS = frozenset({"rm", "rmdir", "unlink"})
@@ -42,8 +44,14 @@ def carry_run(step: Step, contents: Contents) -> None:
             continue
         if is_installing(command):
             _carry_packages(command, step, contents)
-        elif not is_idle(command) and not (contents.is_compiling and is_removing(command)):
+        elif not _is_idle_here(command, contents):
             contents.findings.say(step.instruction.line, f"RUN {command.text}: gomab runs nothing in images")
+
+
+def _is_idle_here(command: Command, contents: Contents) -> bool:
+    if contents.is_compiling and is_removing(command):
+        return True
+    return is_idle(command) and not (command.words[0] in _UPDATERS and has_own_certificates(contents))
 
 
 def is_idle(command: Command) -> bool:
@@ -55,7 +63,7 @@ def is_idle(command: Command) -> bool:
         return len(command.words) < 2 or command.words[1] in _IDLE_GO  # noqa: PLR2004 - a verb
     if is_removing(command):
         return all(_TEMPORARY.match(path) for path in _paths(command))
-    return name in _IDLE.split() or name in _MAKING or is_account(command)
+    return name in _IDLE.split() or name in _MAKING | _UPDATERS or is_account(command)
 
 
 def is_removing(command: Command) -> bool:

@@ -9,7 +9,7 @@ import shlex
 
 from msgspec import Struct
 
-from gomab_tasks.adoption.copies import Contents
+from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.launching import (
     command_place,
     has_command,
