@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gomab_tasks.adoption.access import carry_access
 from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.findings import Findings, Path, Value
-from gomab_tasks.adoption.gobuild import carry_flags, read_go_build
+from gomab_tasks.adoption.gobuild import carry_builds, read_go_build
 from gomab_tasks.adoption.image import carry_image
 from gomab_tasks.adoption.ownership import say_copied_ownership
 from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
@@ -112,8 +112,7 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
     if mains:
         carry_access((step for one in used for step in one.all_steps()), contents.findings)
     builds = [build for one in used for build in builds_of(one) if set(mains) & set(mains_of(build, ground))]
-    for build in builds:
-        carry_flags(build, contents.findings)
+    carry_builds(builds, contents.findings)
     if mains and not builds:
         _say_releaser(contents)
     for one in used[1:]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from gomab_tasks.adoption.findings import Findings
+from gomab_tasks.adoption.findings import Findings, Path, Value
 from gomab_tasks.adoption.shell import Command, fill, plain, template
+from gomab_tasks.adoption.table import toml_line, toml_path
 from gomab_tasks.golang.toolchain import quoted_words
 from gomab_tasks.platforms import Platform, PlatformError
 
@@ -75,7 +76,27 @@ def _split_flags(words: list[str], variables: Mapping[str, str]) -> tuple[dict[s
     return flags, tuple(rest)
 
 
-def carry_flags(build: GoBuild, findings: Findings) -> None:
+def carry_builds(builds: Sequence[GoBuild], findings: Findings) -> None:
+    """Carry what the commands for one image say over; its programs share all flags, which is said."""
+    for build in builds:
+        _carry_flags(build, findings)
+    given = [_own_keys(build, findings.name) for build in builds]
+    shared = {path: findings.keys[path] for keys in given for path in keys}
+    for build, keys in zip(builds, given, strict=True):
+        for path, value in shared.items():
+            if keys.get(path) != value:
+                alone = toml_line(keys[path]) if path in keys else "none"
+                text = f"{toml_path(path)} is {toml_line(value)} for all programs of the image"
+                findings.say(build.line, f"{text}; alone, this line gives {alone}")
+
+
+def _own_keys(build: GoBuild, name: str) -> dict[Path, Value]:
+    own = Findings(name)
+    _carry_flags(build, own)
+    return {path: value for path, value in own.keys.items() if path[0] == "go"}
+
+
+def _carry_flags(build: GoBuild, findings: Findings) -> None:
     """Carry what a command says over into `go` and `platforms`; say the rest."""
     for name, value in build.flags.items():
         _carry_flag(name, value, build, findings)

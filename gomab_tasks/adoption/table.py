@@ -50,7 +50,7 @@ def _block(table: Path, values: Mapping[str, Value], said: set[str]) -> Iterator
     if table[-1:] == ("variables",):
         yield from {_PUBLIC} - said
         said.add(_PUBLIC)
-    yield f"[{'.'.join(['tool', 'gomab', *map(_key, table)])}]"
+    yield f"[{toml_path(('tool', 'gomab', *table))}]"
     for name, value in values.items():
         if name == "base" and "@" not in str(value):
             yield from {_UNPINNED} - said
@@ -62,7 +62,13 @@ def _key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
 
 
-def _value(value: Value | dict[str, str]) -> str:
+def toml_path(path: Path) -> str:
+    """Spell a path with dots."""
+    return ".".join(map(_key, path))
+
+
+def toml_line(value: Value | dict[str, str]) -> str:
+    """Spell a value on one line."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -70,11 +76,15 @@ def _value(value: Value | dict[str, str]) -> str:
             return _string(value)
         case dict():
             return f"{{ {', '.join(f'{_key(name)} = {_string(item)}' for name, item in value.items())} }}"
-    items = [_value(item) for item in value]
-    line = f"[{', '.join(items)}]"
-    if len(line) <= _WIDTH:
+    return f"[{', '.join(map(toml_line, value))}]"
+
+
+def _value(value: Value) -> str:
+    """Spell a value; a long list on several lines."""
+    line = toml_line(value)
+    if not isinstance(value, list) or len(line) <= _WIDTH:
         return line
-    return "\n".join(["[", *(f"    {item}," for item in items), "]"])
+    return "\n".join(["[", *(f"    {toml_line(item)}," for item in value), "]"])
 
 
 def _string(text: str) -> str:
