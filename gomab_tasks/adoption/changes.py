@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import tomli
 from msgspec import Struct
@@ -17,7 +18,7 @@ from gomab_tasks.adoption.programs import Ground
 from gomab_tasks.adoption.recipe import read_recipe
 from gomab_tasks.adoption.search import FOLDERS, find_dockerfiles, find_module, why_unread
 from gomab_tasks.adoption.syntax import read_source
-from gomab_tasks.adoption.table import write_table
+from gomab_tasks.adoption.table import EMPTY_TABLE, append_table, fill_table, write_table
 from gomab_tasks.adoption.taskfiles import (
     INVOKE_IMPORT,
     NEW_NOXFILE,
@@ -111,7 +112,7 @@ def find_adoption(project: Project, tasks: Collection[str]) -> Adoption:
 
     Raises `SettingsError` for files that cannot be read, with the line.
     """
-    keys, remarks = ({}, []) if _has_table(project.root) else _find_keys(project)
+    keys, remarks = ({}, list(_unread(project))) if _is_settled(project.root) else _find_keys(project)
     changes = [
         change
         for change in (*_table_change(project.root, keys), *_task_changes(project.root, tasks))
@@ -138,9 +139,22 @@ def _wrapped(remark: str, columns: int) -> str:
     return "\n".join(wrapped(remark, width, hang=4))
 
 
-def _has_table(root: Path) -> bool:
+def _is_settled(root: Path) -> bool:
+    """Tell whether there is a table that is not for `init` to fill: of all forms, only an empty `[…]` is."""
+    table = _tools(root).get("gomab")
+    return table is not None and (table != {} or len(EMPTY_TABLE.findall(_text(root / FILE))) != 1)
+
+
+def _tools(root: Path) -> Mapping[str, object]:
     tool = tomli.loads(_text(root / FILE)).get("tool", {})
-    return isinstance(tool, dict) and "gomab" in tool
+    return tool if isinstance(tool, dict) else {}
+
+
+def _unread(project: Project) -> Iterator[str]:
+    """Say which Dockerfiles are not looked into, since the table is the user's."""
+    for path in find_dockerfiles(project.root, sorted(project.root.glob("cmd/*"))):
+        if not why_unread(path):
+            yield f"{project.shown(path)}: not read, since {FILE} has a [tool.gomab], which stays as it is"
 
 
 def _find_keys(project: Project) -> tuple[Keys, list[str]]:
@@ -189,14 +203,13 @@ def _left(targets: Sequence[Target], ground: Ground) -> Iterator[str]:
 
 def _table_change(root: Path, keys: Keys) -> Iterator[Change]:
     path = root / FILE
-    if _has_table(root):
+    if _is_settled(root):
         return
     before = path.read_bytes() if path.exists() else b""
     line_end = b"\r\n" if b"\r\n" in before else b"\n"
     table = write_table(keys).encode().replace(b"\n", line_end)
-    gap = line_end if before and not before.endswith(b"\n") else b""
-    gap += line_end if before.strip() else b""
-    yield Change(path, FILE, before, _checked(before, before + gap + table))
+    after = fill_table(before, table) if "gomab" in _tools(root) else append_table(before, table, line_end)
+    yield Change(path, FILE, before, _checked(before, after))
 
 
 def _checked(before: bytes, after: bytes) -> bytes:
@@ -209,12 +222,14 @@ def _checked(before: bytes, after: bytes) -> bytes:
             f"{FILE}: [tool.gomab] cannot be added below what is there ({error.msg}); "
             "write [tool] as tables of its own"
         ) from None
-    tool = new["tool"]
-    _check_table(tool.pop("gomab"))
-    if not tool and "tool" not in old:
-        new.pop("tool")
-    assert new == old
+    _check_table(new["tool"]["gomab"])
+    assert _without_table(new) == _without_table(old)
     return after
+
+
+def _without_table(document: dict[str, Any]) -> dict[str, Any]:
+    tools = {name: table for name, table in document.get("tool", {}).items() if name != "gomab"}
+    return {**document, "tool": tools}
 
 
 def _check_table(table: object) -> None:

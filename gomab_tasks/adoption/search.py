@@ -18,7 +18,9 @@ _NO_MODULES = frozenset({"vendor", "testdata", "node_modules", "examples", "exam
 
 
 def find_dockerfiles(root: Path, mains: Sequence[Path]) -> list[Path]:
-    """List the Dockerfiles where people put them, links that lead nowhere too, the likeliest first.
+    """List the Dockerfiles where people put them, the likeliest first.
+
+    Folders of that name, and links that lead nowhere, are among them.
 
     Args:
         mains: the folders of main packages, which may have their own.
@@ -29,6 +31,8 @@ def find_dockerfiles(root: Path, mains: Sequence[Path]) -> list[Path]:
 
 def why_unread(path: Path) -> str:
     """Say why a Dockerfile is none to read; nothing if it is."""
+    if path.is_dir():
+        return "is a folder, no Dockerfile"
     if not path.exists():
         return f"a link to what is not there: {path.readlink()}"
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -54,7 +58,7 @@ def find_module(root: Path) -> str:
 
 def _in_folder(folder: Path) -> Iterator[Path]:
     for name in _NAMES:
-        yield from (path for path in [folder / name] if _is_there(path))
+        yield from (path for path in [folder / name] if path.exists() or path.is_symlink())
     for pattern in (f"{name}.*" for name in _NAMES):
         yield from _readable(sorted(folder.glob(pattern)))
     for pattern in (f"*.{name}" for name in _NAMES):

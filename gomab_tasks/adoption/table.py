@@ -12,6 +12,8 @@ _HEADING = "# Every key has a default; these are the ones that differ. `gomab pl
 _SUBTABLES = frozenset({"dockerfile", "go", "image", "images", "env", "labels", "variables"})
 _ORDER = ("module", "platforms", "go", "image", "images", "dockerfile", "main", "base")
 _WIDTH = 100
+EMPTY_TABLE = re.compile(r"^\[tool\.gomab\][ \t]*(?:#[^\r\n]*)?(?=\r?$)", re.MULTILINE)
+"""The line of a table that has no keys yet."""
 _UNPINNED = "# Best with its digest as well: NAME:TAG@sha256:…"
 _PUBLIC = "# They can be read in the program: no place for secrets."
 
@@ -26,6 +28,22 @@ def write_table(keys: Mapping[Path, Value]) -> str:
     said: set[str] = set()
     blocks = ["\n".join(_block(table, values, said)) for table, values in tables.items()]
     return (_HEADING if keys else "") + "\n\n".join(blocks) + "\n"
+
+
+def append_table(before: bytes, table: bytes, line_end: bytes) -> bytes:
+    """Put a table below all that stands in a file."""
+    gap = line_end if before and not before.endswith(b"\n") else b""
+    gap += line_end if before.strip() else b""
+    return before + gap + table
+
+
+def fill_table(before: bytes, table: bytes) -> bytes:
+    """Put a table in the place of an empty one, whose line stays."""
+    above, heading, below = table.partition(b"[tool.gomab]")
+    assert heading
+    place = re.search(EMPTY_TABLE.pattern.encode(), before, re.MULTILINE)
+    assert place
+    return before[: place.start()] + above + place[0] + below.rstrip() + before[place.end() :]
 
 
 def _rank(path: Path, images: Sequence[str]) -> list[tuple[bool, int]]:

@@ -23,7 +23,7 @@ def init(project: "Project", *, yes: Annotated[bool, Option("write without askin
     adoption = find_adoption(project, [task.name for task in TASKS])
     shown = adoption.text(terminal_columns())
     agreed = yes or not adoption.changes or project.ask(f"{shown}\n\nWrite this?")
-    if yes or agreed is None:
+    if yes or agreed is None or not adoption.changes:
         for line in shown.splitlines():
             project.say(line)
     if agreed is None:

@@ -43,12 +43,39 @@ def test_existing_pyproject(hello: Path, before: bytes) -> None:
     assert open_project(hello).settings.shared.image.user == "1000:1000"
 
 
-def test_existing_table(hello: Path) -> None:
-    """A table that is there is the user's: only the task files change."""
-    (hello / "pyproject.toml").write_text("[tool.gomab]\n")
+UNREAD = "Dockerfile: not read, since pyproject.toml has a [tool.gomab], which stays as it is"
+
+
+@pytest.mark.parametrize("table", ["[tool.gomab]\nmodule = '.'\n", "tool = { gomab = {} }\n"])
+def test_existing_table(hello: Path, table: str) -> None:
+    """A table that is there is the user's: only the task files change, and the Dockerfile is said."""
+    (hello / "pyproject.toml").write_text(table)
     (hello / "tasks.py").write_text("from invoke import task\n")
     (hello / "noxfile.py").write_text("import nox\n")
+    assert find_adoption(open_project(hello), TASKS).remarks[0] == UNREAD
     assert init(hello) == ["noxfile.py", "tasks.py"]
+    assert init(hello) == []
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("[tool.gomab]", "\n"),
+        ("[tool.gomab]  # ours", "\n"),
+        ("[project]\nname = 'x'\n\n[tool.gomab]", "\n# more\n\n[tool.ruff]\nline-length = 100\n"),
+    ],
+)
+def test_empty_table(hello: Path, above: str, below: str, line_end: str) -> None:
+    """An empty table is filled where it stands, once; all else stays."""
+    parts = [part.replace("\n", line_end).encode() for part in (above, below)]
+    (hello / "pyproject.toml").write_bytes(b"".join(parts))
+    assert init(hello) == ["pyproject.toml", "noxfile.py"]
+    after = (hello / "pyproject.toml").read_bytes()
+    assert after.endswith(parts[1])
+    assert after.count(b"\r\n") == (after.count(b"\n") if line_end == "\r\n" else 0)
+    assert set(parts[0].splitlines()) <= set(after.splitlines())
+    assert open_project(hello).settings.shared.image.user == "1000:1000"
     assert init(hello) == []
 
 
@@ -61,7 +88,7 @@ def test_installing(hello: Path) -> None:
         "tasks.py: imports gomab-tasks now: install it wherever the file runs, in CI too",
     )
     write_adoption(adoption)
-    assert find_adoption(open_project(hello), TASKS).remarks == ()
+    assert find_adoption(open_project(hello), TASKS).remarks == (UNREAD,)
 
 
 def test_modes_and_links(hello: Path) -> None:
@@ -157,14 +184,16 @@ def test_several_dockerfiles(hello: Path) -> None:
 
 
 def test_what_is_not_read(hello: Path) -> None:
-    """A Dockerfile that gomab itself wrote, and a link that leads nowhere, are said and passed over."""
+    """What gomab itself wrote, a link that leads nowhere and a folder are said and passed over."""
     (hello / "Dockerfile").unlink()
     (hello / "Dockerfile").symlink_to("gone/Dockerfile")
+    (hello / "Containerfile").mkdir()
     (hello / "docker").mkdir()
     (hello / "docker" / "Dockerfile").write_text(f"# syntax=docker/dockerfile:1\n{HEADING}: …\n{DOCKERFILE}")
     adoption = find_adoption(open_project(hello), TASKS)
     assert adoption.remarks == (
         "Dockerfile: a link to what is not there: gone/Dockerfile",
+        "Containerfile: is a folder, no Dockerfile",
         "docker/Dockerfile: gomab wrote it, from a table that is not here; it is not read back",
     )
     assert adoption.changes[0].after == b"[tool.gomab]\n"
@@ -199,7 +228,7 @@ def test_tasks_of_another_program(hello: Path) -> None:
         "tasks.py: does not import invoke, so it stays as it is; noxfile.py has gomab's tasks",
     )
     write_adoption(adoption)
-    assert find_adoption(open_project(hello), TASKS).remarks == ()
+    assert find_adoption(open_project(hello), TASKS).remarks == (UNREAD,)
 
 
 def test_prefix_is_said(hello: Path) -> None:

@@ -54,6 +54,9 @@ def test_yes(hello: Path, gomab: Script) -> None:
     again = gomab(hello, "init")
     assert again.returncode == 0
     assert (
+        "Dockerfile: not read, since pyproject.toml has a [tool.gomab], which stays as it is" in again.stderr
+    )
+    assert (
         again.stdout == "nothing to change: pyproject.toml has its table, the task files have their lines\n"
     )
     assert snapshot(hello) == after
