@@ -192,13 +192,19 @@ def _rewritten(line: _Line, contents: Contents) -> list[str]:
 
 def _say_moved(copied: set[str], line: _Line | None, contents: Contents) -> None:
     """Say where programs lie now, for those who call them by their old path."""
-    called = {contents.stage.scope.path(word) for word in line.words if "/" in word} if line else set()
+    words = line.words if line else []
     for main in dict.fromkeys(contents.programs.values()):
         new = program_path(main)
-        paths = {path for path, other in contents.programs.items() if other == main}
-        old = min(paths & called or paths & copied, key=len, default=new)  # a folder's, or the file itself
+        paths = [path for path, other in contents.programs.items() if other == main]
+        called = [path for path in paths if any(_is_call(word, path, contents) for word in words)]
+        # Of what -o names, a file comes before a folder that holds the program.
+        old = next(iter(called or [path for path in paths if path in copied]), new)
         if old != new:
             contents.findings.say(
                 line.first.line if line else contents.stage.line,
                 f"{old} is {new} now, for all that calls it: scripts, probes, a Kubernetes `command:`",
             )
+
+
+def _is_call(word: str, path: str, contents: Contents) -> bool:
+    return contents.stage.scope.path(word) == path if "/" in word else posixpath.basename(path) == word
