@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from gomab_tasks.adoption.accounts import is_account
 from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_pairs, split_words
+from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step, braced
 from gomab_tasks.contents.rootfs import DEFAULT_USER, SCRATCH_USERS
 from gomab_tasks.secrets import is_secret_name, redactor
+from gomab_tasks.settings import SCRATCH
+
+# Images of systems have accounts of their own below it.
+_FIRST_OF_PEOPLE = 1000
 
 
 def carry_property(step: Step, contents: Contents) -> None:
@@ -50,7 +56,9 @@ def _carry_user(step: Step, contents: Contents) -> None:
     text, line = _filled(step.instruction.text, step, contents), step.instruction.line
     name, _, group = text.partition(":")
     user = contents.accounts.user(name)
-    if user and user.uid:
+    if name.isdecimal() and not group and not (user and _has_accounts(contents)):
+        _carry_number(name, step, contents)
+    elif user and user.uid:
         gid = contents.accounts.gid(group) if group else user.gid
         contents.findings.keep(("image", "user"), f"{user.uid}:{gid or user.uid}", line)
         if not gid:
@@ -63,6 +71,32 @@ def _carry_user(step: Step, contents: Contents) -> None:
         if contents.has_base:  # on scratch it is the default
             contents.findings.keep(("image", "user"), DEFAULT_USER, line)
         contents.findings.say(line, f"USER {text} has no number here: image.user is {DEFAULT_USER}")
+
+
+def _has_accounts(contents: Contents) -> bool:
+    """Tell whether the stage has accounts that its commands made, or that it copies."""
+    steps = contents.stage.all_steps()
+    made = any(is_account(command) for step in steps for command in commands_of(step))
+    return made or any(
+        step.instruction.name in ("ADD", "COPY") and "passwd" in step.instruction.text for step in steps
+    )
+
+
+def _carry_number(number: str, step: Step, contents: Contents) -> None:
+    """Carry a user without a group over: where /etc/passwd has none, Docker takes 0, gomab the number."""
+    line, base = step.instruction.line, contents.stage.root.base
+    is_known = number in map(str, SCRATCH_USERS.values())
+    is_new = contents.is_compiling and not is_known and int(number) >= _FIRST_OF_PEOPLE
+    if is_new or (base == SCRATCH and not _has_accounts(contents)):
+        contents.findings.keep(("image", "user"), f"{number}:0", line)
+    elif contents.findings.keep(("image", "user"), number, line) and not is_known:
+        whose = "the /etc/passwd that is copied" if base == SCRATCH else base
+        text = (
+            f"its group is that in {whose}, or else"
+            if contents.has_base
+            else f"its group in {whose} is not known,"
+        )
+        contents.findings.say(line, f"USER {number}: {text} {number}; Docker takes 0 where it finds none")
 
 
 def _is_known(name: str, group: str, contents: Contents) -> bool:

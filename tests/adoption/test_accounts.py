@@ -38,7 +38,6 @@ NUMBERS = {
     ("groupadd -g 3000 web && useradd -u 1000 -g web svc", "1000"): "1000:3000",
     ("groupadd -g 3000 web", "1000:web"): "1000:3000",
     ("true", "1000:2000"): "1000:2000",
-    ("true", "1000"): "1000",
 }
 
 
@@ -80,3 +79,36 @@ def test_of_the_base() -> None:
         None,
         ["USER guest has no number here: image.user is 65532:65532"],
     )
+
+
+COPIED = "USER {0}: its group in the /etc/passwd that is copied is not known, {0}; Docker takes 0 where it "
+COPIED += "finds none"
+OF_BASE = "USER {0}: its group is that in debian:13, or else {0}; Docker takes 0 where it finds none"
+SINGLE = "USER {0}: its group in golang:1.25 is not known, {0}; Docker takes 0 where it finds none"
+PASSWD = "COPY --from=build /etc/passwd /etc/\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "user", "number", "remark"),
+    [
+        ("scratch", "1000", "1000:0", ""),
+        ("scratch", "65532", "65532:0", ""),
+        ("scratch", "0", "0:0", ""),
+        (f"scratch\n{PASSWD}", "7", "7:7", ""),  # a command made it
+        (f"scratch\n{PASSWD}", "1000", "1000", COPIED),
+        (f"scratch\n{PASSWD}", "65534", "65534", ""),
+        ("debian:13", "1000", "1000", OF_BASE),
+        ("debian:13", "7", "7", OF_BASE),  # in another stage
+        ("debian:13", "65534", "65534", ""),
+        ("gcr.io/distroless/static", "65532", "65532", ""),
+        ("build", "1000", "1000:0", ""),
+        ("build", "3", "3", SINGLE),
+    ],
+)
+def test_numbers_without_a_group(base: str, user: str, number: str, remark: str) -> None:
+    """Where no account can have the number its group is 0, as by Docker; what is not sure is said."""
+    build = BUILD.replace("COPY", "RUN adduser -D -u 7 app\nCOPY") if base != "build" else BUILD
+    findings = carried(f"{build}FROM {base}\nUSER {user}\n{IMAGE}").findings
+    said = [text for _, text in findings.remarks if text.startswith("USER")]
+    assert findings.keys[("image", "user")] == number
+    assert said == [remark.format(user)] * bool(remark)
