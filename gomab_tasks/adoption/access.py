@@ -14,6 +14,7 @@ from gomab_tasks.facts import NETWORK_VARIABLES
 from gomab_tasks.secrets import redactor
 
 _DEFAULTS = {"GOPROXY": "https://proxy.golang.org,direct", "GOSUMDB": "sum.golang.org"}
+_PROXY = "take the line out of go.env to leave it to each environment"
 _NETRC = "netrc"
 _SSH_HOST = re.compile(r"(?:ssh://)?git@([A-Za-z0-9.-]+)[:/]")
 _HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -40,7 +41,9 @@ def _carry_variables(step: Step, findings: Findings) -> None:
             if redactor({})(value) != value:
                 findings.say(line, f"{name} holds a login: keep it in the environment, or in a netrc file")
             elif "$" not in value and value != _DEFAULTS.get(name):
-                findings.keep(("go", "env", name), value, line)
+                is_new = findings.keys.get(("go", "env", name)) != value
+                if findings.keep(("go", "env", name), value, line) and is_new and name == "GOPROXY":
+                    findings.say(line, f"GOPROXY is {value} for all now: {_PROXY}")
 
 
 def _mounts(step: Step) -> Iterator[dict[str, str]]:

@@ -56,9 +56,14 @@ def read_go_build(command: Command, line: int) -> GoBuild | None:
         case _:
             return None
     folder = posixpath.join(command.folder, flags.get("C", ""))
-    default = "/go/bin/" if verb == "install" else f"{folder}/"
+    default = f"{_installed_to(command.variables)}/" if verb == "install" else f"{folder}/"
     output = posixpath.join(folder, flags["o"]) if "o" in flags else default
     return GoBuild(line, flags, packages or (".",), output, folder.rstrip("/") or "/", command.variables)
+
+
+def _installed_to(variables: Mapping[str, str]) -> str:
+    """Give the folder of `go install`; an image that is not known is likely made from golang's."""
+    return variables.get("GOBIN") or f"{variables.get('GOPATH', '/go')}/bin"
 
 
 def _split_flags(words: list[str], variables: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:

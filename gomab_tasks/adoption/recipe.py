@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
@@ -177,8 +178,15 @@ def _begin(instruction: Instruction, stages: list[Stage], first: Scope, escape: 
         platform=_expanded(instruction.flag("platform"), first, escape),
         line=instruction.line,
         steps=[],
-        scope=parent.scope.inherited() if parent else Scope(),
+        scope=parent.scope.inherited() if parent else _scope_of(base),
     )
+
+
+def _scope_of(base: str) -> Scope:
+    """Give what an image sets that Dockerfiles use: of golang's, GOPATH."""
+    name = re.sub("[:@].*", "", posixpath.basename(base.partition("@")[0]))
+    given = {"GOPATH": "/go"} if name == "golang" else {}
+    return Scope(dict(given), dict(given), set(given))
 
 
 def _follow(instruction: Instruction, stage: Stage | None, first: Scope, escape: str) -> None:
