@@ -12,22 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gomab_tasks import files
 from gomab_tasks.errors import GomabError, SettingsError
 from gomab_tasks.golang.failure import require_answer
+from gomab_tasks.golang.folders import main_folders
 from gomab_tasks.golang.toolchain import Toolchain, require_version
 from gomab_tasks.golang.vendoring import is_vendored
 from gomab_tasks.process import Processes
 
 SKIPPED_FOLDERS = ("tools", "examples", "example", "hack", "testdata")
 """Folders whose main packages are helpers, not services, unless the table names them."""
-
-
-# A package clause stands below a licence and constraints.
-_HEAD = 16 * 1024
-_LEFT_OUT = ("testdata", "vendor", "node_modules")
-_MAIN_CLAUSE = re.compile(rb"^(?:\xef\xbb\xbf)?[ \t]*(?:/\*.*?\*/[ \t]*)?package[ \t]+main\b", re.MULTILINE)
 
 
 class Module(Struct, frozen=True):
@@ -194,7 +190,7 @@ class PackageLister(Struct, frozen=True):
 
     def _candidates(self) -> Iterator[tuple[Path, Path]]:
         for member in self.module.members:
-            for folder in _main_folders(member):
+            for folder in main_folders(member):
                 yield member, folder
 
     def _pattern(self, path: str) -> str:
@@ -233,44 +229,27 @@ class PackageLister(Struct, frozen=True):
         hints += [f"{folder}: {reason}" for folder, reason in self._misnamed(likely).items()]
         if skipped:
             hints.append(f"skipped: {', '.join(skipped)}")
+        if others := ", ".join(self._of_workspace()):
+            hints.append(f"go.work beside it has {others}")
         where = " ".join([self.module.path or "the workspace", *(f"({hint})" for hint in hints)])
         return SettingsError(
             f"no main package in {where}; set `main` in [tool.gomab.image] to the folder of one"
         )
 
+    def _of_workspace(self) -> list[str]:
+        """List main packages of a go.work that stands beside go.mod, which comes first."""
+        path = self.module.folder / "go.work"
+        if not self.module.path or not path.is_file():
+            return []
+        workspace = _read(self.module.folder, path, self.module.folder, dict(self.env))
+        try:
+            return [self._below(main.folder) for main in replace(self, module=workspace).find().found]
+        except GomabError:
+            return []
+
     def _is_helper(self, main: MainPackage) -> bool:
         relative = f"/{self._below(main.folder)}/"
         return any(f"/{folder}/" in relative for folder in SKIPPED_FOLDERS)
-
-
-def _main_folders(member: Path) -> Iterator[Path]:
-    """Give the folders that may hold a main package: cmd/*, and those that Go's `./...` stands for.
-
-    Reading is left to Go for these alone: listing all packages takes it longer
-    than a build without changes.
-    """
-    for path, names, found in os.walk(member):
-        folder = Path(path)
-        names[:] = sorted(name for name in names if _is_searched(folder / name, member))
-        if any(_says_main(folder / name) for name in found if name.endswith(".go")):
-            yield folder
-
-
-def _is_searched(folder: Path, member: Path) -> bool:
-    if (folder / "go.mod").exists():
-        return False
-    is_left_out = folder.name.startswith((".", "_")) or folder.name in _LEFT_OUT
-    return folder.parent == member / "cmd" or not is_left_out
-
-
-def _says_main(path: Path) -> bool:
-    if path.name.endswith("_test.go"):
-        return False
-    try:
-        with path.open("rb") as file:
-            return bool(_MAIN_CLAUSE.search(file.read(_HEAD)))
-    except OSError:
-        return False
 
 
 def _is_likely(folder: Path, member: Path) -> bool:

@@ -232,6 +232,20 @@ def test_no_main_package(module: ModuleFactory, lister: ListerFactory) -> None:
         lister(module("no-main")).find()
 
 
+def test_mains_of_a_workspace_beside_it(module: ModuleFactory, lister: ListerFactory) -> None:
+    """Where go.mod has no main package, the message has those of a go.work beside it, which can be named."""
+    files = {
+        "go.work": "go 1.21\n\nuse (\n\t.\n\t./app\n)\n",
+        "app/go.mod": "module example.com/app\n\ngo 1.21\n",
+        "app/cmd/api/main.go": program(),
+    }
+    lists = lister(write(module("no-main"), files))
+    expected = r"no main package in example.com/library \(go.work beside it has app/cmd/api\); set `main`"
+    with pytest.raises(SettingsError, match=expected):
+        lists.find()
+    assert [main.name for main in lists.named(["app/cmd/api"]).mains.values()] == ["api"]
+
+
 def test_only_helpers(module: ModuleFactory, lister: ListerFactory) -> None:
     """Where only helpers are left, the message says which were skipped."""
     folder = write(module("no-main"), {"tools/gen/main.go": program()})
