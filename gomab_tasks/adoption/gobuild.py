@@ -92,7 +92,7 @@ def carry_builds(builds: Sequence[GoBuild], findings: Findings) -> None:
             if keys.get(path) != value:
                 alone = toml_line(keys[path]) if path in keys else "none"
                 text = f"{toml_path(path)} is {toml_line(value)} for all programs of the image"
-                findings.say(build.line, f"{text}; alone, this line gives {alone}")
+                findings.say(build.line, f"{text}; go build {' '.join(build.packages)} alone has {alone}")
 
 
 def _own_keys(build: GoBuild, name: str) -> dict[Path, Value]:

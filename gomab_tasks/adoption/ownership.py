@@ -22,9 +22,8 @@ def say_ownership(contents: Contents) -> None:
         if not all(_is_kept(path, change, contents) for path in change.paths):
             _say(command, change, contents)
     for step in contents.stage.all_steps():
-        commands = commands_of(step)
-        _say_folders([command for command in commands if command.words[0] == "mkdir"], step, contents)
-        _say_accounts([command for command in commands if is_account(command)], step, contents)
+        _say_folders(step, contents)
+        _say_accounts([command for command in commands_of(step) if is_account(command)], step, contents)
 
 
 def say_copied_ownership(stage: Stage, used: Iterable[Stage], contents: Contents) -> None:
@@ -34,6 +33,17 @@ def say_copied_ownership(stage: Stage, used: Iterable[Stage], contents: Contents
         is_copied = any(change.reaches(path) or _is_below(path, change) for path in copied)
         if is_copied and not change.is_plain:
             _say(command, change, contents)
+    for step in stage.all_steps():
+        _say_copied_folders(step, stage, copied, contents)
+
+
+def _say_copied_folders(step: Step, stage: Stage, copied: Sequence[str], contents: Contents) -> None:
+    """Say which folders come with a folder that is copied, unless programs lie there."""
+    made = [found.path for found in programs_of(stage, contents.ground)]
+    for command, paths in _folders_made(step):
+        lost = (path for path in paths if not any(is_within(place, path) for place in made))
+        if any(is_within(path, folder) and path != folder for path in lost for folder in copied):
+            contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
 
 
 def _say(command: Command, change: Change, contents: Contents) -> None:
@@ -55,20 +65,18 @@ def _is_kept(path: str, change: Change, contents: Contents) -> bool:
     """Tell whether a path has the mode and owner in the image too, or nobody needs them."""
     if path == "/tmp":  # noqa: S108 - a path in an image
         return change.verb == "chmod"
-    if change.is_plain:
-        return contents.is_compiling or any(
-            is_within(place, path) or is_within(path, place) for place in _places(contents)
-        )
-    return _is_volume(path, contents) and change.verb == "chown" and _is_user(change.value, contents)
+    if change.is_plain and not contents.is_compiling:
+        return _is_carried(path, contents)
+    is_its = change.verb == "chown" and _is_user(change.value, contents)
+    return change.is_plain or (_is_volume(path, contents) and is_its)
 
 
-def _places(contents: Contents) -> Iterator[str]:
-    """List what is carried over, and what was said already."""
-    yield from contents.programs
-    yield from (file["to"] for file in contents.files)
-    yield from contents.strangers
-    yield from _volumes(contents)
-    yield contents.stage.scope.workdir or "/"
+def _is_carried(path: str, contents: Contents) -> bool:
+    """Tell whether a path is carried over, or was said already, or has in it what is."""
+    carried = [*contents.programs, *(file["to"] for file in contents.files), *contents.strangers]
+    folders = [*_volumes(contents), contents.stage.scope.workdir or "/"]
+    is_part = any(is_within(path, place) for place in carried)
+    return is_part or any(is_within(place, path) for place in (*carried, *folders))
 
 
 def _volumes(contents: Contents) -> Sequence[str]:
@@ -87,17 +95,24 @@ def _is_user(owner: str, contents: Contents) -> bool:
     name, _, group = owner.partition(":")
     user = contents.accounts.user(name)
     uid, _, gid = str(contents.findings.keys.get(("image", "user"), "")).partition(":")
-    is_its_group = not group or contents.accounts.gid(group) == gid
+    is_its_group = not group or not gid or contents.accounts.gid(group) == gid
     return bool(uid) and uid in (name, user.uid if user else name) and is_its_group
 
 
-def _say_folders(commands: Sequence[Command], step: Step, contents: Contents) -> None:
+def _say_folders(step: Step, contents: Contents) -> None:
     made = (found.path for found in programs_of(contents.stage, contents.ground))
-    known = {*known_folders(contents), *_places(contents), *made}
-    for command in commands:
-        paths = [command.path(word) for word in command.words[1:] if word[0] != "-"]
-        if not all(any(is_within(place, path) for place in known) for path in paths):
+    known = [*known_folders(contents), *made]
+    for command, paths in _folders_made(step):
+        if not all(
+            _is_carried(path, contents) or any(is_within(one, path) for one in known) for path in paths
+        ):
             contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
+
+
+def _folders_made(step: Step) -> Iterator[tuple[Command, list[str]]]:
+    for command in commands_of(step):
+        if command.words[0] == "mkdir":  # a mode behind -m counts as a folder that nothing has
+            yield command, [command.path(word) for word in command.words[1:] if word[:1] != "-"]
 
 
 def _say_accounts(commands: Sequence[Command], step: Step, contents: Contents) -> None:

@@ -29,10 +29,13 @@ _UPDATERS = frozenset({"update-ca-certificates", "update-ca-trust"})
 _MAKING = frozenset({"chgrp", "chmod", "chown", "mkdir"})
 _REMOVERS = frozenset({"rm", "rmdir", "unlink"})
 _TEMPORARY = re.compile(
-    r"(?:/var/(?:cache|log|tmp|lib/(?:apt|dpkg/info|apk))|/tmp|/go/pkg|/usr/share/(?:doc|man|locale)|/etc/apk/cache)"
-    r"(?:/|$)|(?:/root|~|\$HOME)/\.(?:cache|npm|netrc|ssh|gitconfig)\b"
+    r"(?:/var/(?:cache|log|tmp|lib/apt)|/tmp|/go/pkg|/usr/share/(?:doc|man|locale))(?:/|$)"
+    r"|(?:/root|~|\$HOME)/\.(?:cache|npm|netrc|ssh|gitconfig)\b"
 )
+_UPGRADES = frozenset({"dist-upgrade", "full-upgrade", "upgrade"})
+_REMOVALS = frozenset({"autoremove", "del", "erase", "purge", "remove"})
 _OF_INSTALLERS = ("/etc/apk/", "/etc/apt/", "/etc/yum.repos.d/")
+_NOTHING = "gomab runs nothing in images"
 _BUILDERS = "ash bash bazel bazelisk dash gmake goreleaser just mage make ninja sh task"
 _IDLE_GO = frozenset({"--wrap", "env", "get", "list", "mod", "version"})
 
@@ -45,7 +48,7 @@ def carry_run(step: Step, contents: Contents) -> None:
         if is_installing(command):
             _carry_packages(command, step, contents)
         elif not _is_idle_here(command, contents):
-            contents.findings.say(step.instruction.line, f"RUN {command.text}: gomab runs nothing in images")
+            contents.findings.say(step.instruction.line, f"RUN {command.text}: {_NOTHING}")
 
 
 def _is_idle_here(command: Command, contents: Contents) -> bool:
@@ -95,12 +98,26 @@ def is_installing(command: Command) -> bool:
 
 def _carry_packages(command: Command, step: Step, contents: Contents) -> None:
     words = [word for word in command.words[1:] if not word.startswith("-")]
-    if not words or words[0] not in ("add", "install"):
-        return
-    for package in words[1:]:
-        name = re.split("[=<>~]", package)[0]
-        contents.packages.add(name)
-        if name in _INSTALLED:
-            keep_for_scratch(_INSTALLED[name], step, contents)
-        elif not contents.is_compiling:
-            contents.findings.say(step.instruction.line, f"package {name}: gomab installs nothing in images")
+    match words:
+        case ["add" | "install", *packages]:
+            for package in packages:
+                _carry_package(re.split("[=<>~]", package)[0], step, contents)
+        case [verb, *packages] if not contents.is_compiling and _changes_base(
+            verb, packages, command, contents
+        ):
+            contents.findings.say(step.instruction.line, f"RUN {command.text}: {_NOTHING}")
+
+
+def _carry_package(name: str, step: Step, contents: Contents) -> None:
+    contents.packages.add(name)
+    if name in _INSTALLED:
+        keep_for_scratch(_INSTALLED[name], step, contents)
+    elif not contents.is_compiling:
+        contents.findings.say(step.instruction.line, f"package {name}: gomab installs nothing in images")
+
+
+def _changes_base(verb: str, packages: list[str], command: Command, contents: Contents) -> bool:
+    """Tell whether packages of the base become others or go; `update` alone reads lists in some managers."""
+    is_update = verb == "update" and not command.words[0].startswith("ap")
+    own = {*contents.packages, *(name for name in packages if name.startswith("."))}
+    return verb in _UPGRADES or is_update or (verb in _REMOVALS and bool(set(packages) - own))

@@ -57,8 +57,9 @@ class Command(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Spell it for people."""
-        return " ".join(map(plain, [*self.words, *(f"> {path}" for path in self.writes)]))
+        """Spell it for people, on one line."""
+        words = [*self.words, *(f"> {path}" for path in self.writes)]
+        return " ".join(" ".join(map(plain, words)).split())
 
     def path(self, text: str) -> str:
         """Make a path absolute."""

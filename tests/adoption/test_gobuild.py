@@ -30,12 +30,14 @@ def test_equal_flags() -> None:
 
 def test_different_flags() -> None:
     """What a program had not, or otherwise, is said with its line."""
-    end = "for all programs of the image; alone, this line gives"
+    end = "for all programs of the image; go build ./cmd"
     assert remarks_of(TAGS, "-tags b -ldflags '-s -w'") == [
-        f'Dockerfile:4: go.tags is ["b"] {end} ["a", "b"]',
-        f'Dockerfile:5: go.variables."main.version" is "1" {end} none',
+        f'Dockerfile:4: go.tags is ["b"] {end}/api alone has ["a", "b"]',
+        f'Dockerfile:5: go.variables."main.version" is "1" {end}/worker alone has none',
     ]
-    assert remarks_of("-ldflags '-s -w'", "-ldflags -w") == [f'Dockerfile:4: go.ldflags is ["-w"] {end} none']
+    assert remarks_of("-ldflags '-s -w'", "-ldflags -w") == [
+        f'Dockerfile:4: go.ldflags is ["-w"] {end}/api alone has none'
+    ]
 
 
 @pytest.mark.parametrize(

@@ -52,18 +52,25 @@ SAID = {
     "chmod 777 /data": MODES,
     "chmod g=u /srv": MODES,
     "chmod +x /usr/bin/of-the-base": MODES,
+    "chmod +x /srv/unknown": MODES,
+    "chown root /var/www": OWNERS,
     "mkdir -p /cache": FOLDERS,
     "mkdir -p cache": FOLDERS,
+    "mkdir -m 777 /data": FOLDERS,
     "rm -rf /usr/bin/wget": RUNS_NOTHING,
     "rm /etc/api/key.pem": RUNS_NOTHING,
     "unlink /bin/x": RUNS_NOTHING,
+    "apk upgrade --no-cache": RUNS_NOTHING,
+    "apt-get update && apt-get -y dist-upgrade": RUNS_NOTHING,
+    "dnf -y update": RUNS_NOTHING,
+    "apk del wget": RUNS_NOTHING,
 }
 
 
 @pytest.mark.parametrize("run", SAID)
 def test_said(run: str, project: Path) -> None:
     """What images do not have is said with the command."""
-    assert remarks_of_image(project, run) == [f"RUN {run}: {SAID[run]}"]
+    assert remarks_of_image(project, run) == [f"RUN {run.rpartition(' && ')[2]}: {SAID[run]}"]
 
 
 UNSAID = [
@@ -79,6 +86,8 @@ UNSAID = [
     "chmod 1777 /tmp",
     "mkdir -p /data /srv /etc/api",
     "rm -rf /var/cache/apk/* /var/lib/apt/lists /root/.cache $HOME/.cache",
+    "apk update && apk del .build-deps",
+    "apt-get clean",
     "echo ready",
     "echo ready > /dev/stdout",
 ]
@@ -101,6 +110,7 @@ def test_a_volume_of_a_named_user(project: Path) -> None:
     run = "addgroup -g 7 web && adduser -H -D -u 5 -G web app && chown app:web /data"
     (accounts,) = remarks_of_image(project, run, "USER app")
     assert accounts.endswith(NO_ACCOUNTS)
+    assert remarks_of_image(project, "chown 1000:1000 /data", "USER 1000") == []
     assert remarks_of_image(project, "chown app /data", "STOPSIGNAL 2") == [f"RUN chown app /data: {OWNERS}"]
 
 
@@ -108,6 +118,7 @@ WRITTEN = {
     "echo 'hosts: files dns' > /etc/nsswitch.conf": ["RUN echo hosts: files dns > /etc/nsswitch.conf"],
     "[ -e /x ] && echo a >> /x || printenv > /y": ["RUN echo a > /x", "RUN printenv > /y"],
     "{ echo a; echo b; } > /x": ["RUN : > /x"],
+    "<<E\necho 'a\n b' > /x\nE": ["RUN echo a b > /x"],
     "<<EOF cat > /etc/motd\nhello\nEOF": ["RUN cat > /etc/motd"],
     "update-ca-certificates > /log": ["RUN update-ca-certificates > /log"],
 }
@@ -147,7 +158,11 @@ def test_an_account_with_home(project: Path) -> None:
 
 
 BUILDING = {
-    "mkdir -p /root/data && chown 1000 /root/data": [f"RUN chown 1000 /root/data: {OWNERS}"],
+    "mkdir -p /root/data && chown 1000 /root/data": [
+        f"RUN chown 1000 /root/data: {OWNERS}",
+        f"RUN mkdir -p /root/data: {FOLDERS}",
+    ],
+    "mkdir -p /root /out /cache": [],
     "chown -R 1000 /out": [f"RUN chown -R 1000 /out: {OWNERS}"],
     "chown 1000 /out": [],
     "chown -R 1000 /src": [],
