@@ -10,7 +10,7 @@ from gomab_tasks.process import Completed
 
 _SIGNS = re.compile(
     r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
-    r"|invalid version: |unrecognized import path|: reading (https?|file)://|git ls-remote"
+    r"|invalid version: |unrecognized import path|: reading (https?|file)://|: git (?:ls-remote|init|fetch) "
     r"|executable file not found|\(replaced by "
 )
 
@@ -90,10 +90,14 @@ _CURES = (
     ),
     (r"missing go\.sum entry", "go.sum lacks it; run `go mod tidy` and commit go.sum"),
     (
+        r"Permission denied \(|Too many authentication failures|ERROR: Repository not found",
         (
-            r"terminal prompts disabled|could not read Username|Authentication failed"
-            r"|Permission denied|: 40[13]\b"
+            "its host lets none of the SSH keys in, or has no such repository; add the key to the agent "
+            "with ssh-add, and name the host in dockerfile.ssh for the Dockerfile and the workflow"
         ),
+    ),
+    (
+        r"terminal prompts disabled|could not read Username|Authentication failed|: 40[13]\b",
         (
             "its host wants a login, or there is no such module or version; "
             "for a private host set GOPRIVATE and ~/.netrc or a git credential"
@@ -119,8 +123,9 @@ _CURES = (
     ),
     (
         (
-            r"no such host|dial tcp|i/o timeout|TLS handshake timeout|connection refused|proxyconnect"
-            r"|Could not resolve host|Failed to connect|Couldn't connect|[Cc]onnection (?:timed out|reset)"
+            r"no such host|dial tcp|i/o timeout|TLS handshake timeout|proxyconnect|Could not resolve host"
+            r"|Failed to connect|Couldn't connect|ssh: connect to host"
+            r"|[Cc]onnection (?:timed out|reset|refused|closed by)"
         ),
         "its host cannot be reached; check the network, GOPROXY, and GOPRIVATE for a private host",
     ),
@@ -131,7 +136,7 @@ _CURES = (
     ),
     (r"no space left on device", "the disk is full; free some space"),
     (
-        r"permission denied|read-only file system",
+        r"[Pp]ermission denied|[Rr]ead-only file system",
         "the module cache cannot be written; change its owner, or set GOMODCACHE",
     ),
     (
