@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gomab_tasks import github
 from gomab_tasks.errors import NotMeasurableError
-from gomab_tasks.settings import Group, Growth
+from gomab_tasks.settings import Group, Growth, Size
 from gomab_tasks.sizes.baseline import Baseline
 from gomab_tasks.sizes.measure import Measurement
 from gomab_tasks.units import MIB, budget, fitted, mebibytes
@@ -20,6 +20,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     Attributes:
         unpacked_budget, compressed_budget: of the unpacked size, and of the size (None: no limit).
+        growth_budget: the unpacked size that the baseline and the growth allow (None: no limit).
         baseline: the committed unpacked size, where there is one.
         problems: what is over which limit; empty is a pass.
         lacking: the baseline file that should have the platform, since its
@@ -34,6 +35,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     compressed_budget: int | None
     baseline: int | None
     problems: tuple[str, ...]
+    growth_budget: int | None = None
     lacking: str = ""
 
 
@@ -117,6 +119,7 @@ def _judge(
         compressed_budget=limits.compressed,
         baseline=before.unpacked_size if before else None,
         problems=tuple(_problems(measured, group, before, largest, update)),
+        growth_budget=_growth_budget(limits, before),
         lacking=limits.baseline if is_lacking else "",
     )
 
@@ -126,18 +129,26 @@ def _problems(
 ) -> Iterator[str]:
     limits = group.size
     name = f"{measured.image} {measured.platform}"
-    if measured.unpacked_size > limits.unpacked:
+    if _is_over(measured.unpacked_size, limits.unpacked):
         key = _Key(_table(group), "unpacked")
         yield _over(name, measured.unpacked_size, limits.unpacked, key) + _cure(measured, key, largest)
-    if limits.compressed and measured.size > limits.compressed:
+    if limits.compressed and _is_over(measured.size, limits.compressed):
         key = _Key(_table(group), "compressed")
         yield _over(name, measured.size, limits.compressed, key) + _cure(measured, key, largest)
-    if limits.growth and before and measured.unpacked_size > limits.growth.limit(before.unpacked_size):
+    if limits.growth and before and _is_over(measured.unpacked_size, _growth_budget(limits, before)):
         grown = measured.unpacked_size - before.unpacked_size
         yield (
             f"{name} grew by {mebibytes(grown)} to {mebibytes(measured.unpacked_size)}, more than the "
             f"{_allowed(limits.growth)} that size.growth allows; to accept it: {update}"
         )
+
+
+def _growth_budget(limits: Size, before: Measurement | None) -> int | None:
+    return limits.growth.limit(before.unpacked_size) if limits.growth and before else None
+
+
+def _is_over(size: int, limit: int | None) -> bool:
+    return limit is not None and size > limit
 
 
 def _allowed(growth: Growth) -> str:
@@ -191,13 +202,15 @@ def _cure(measured: Measurement, key: _Key, largest: _Largest) -> str:
 
 
 def _cells(verdict: Verdict) -> list[str]:
+    """Give the cells of one platform; OVER stands beside the number that is over its limit."""
+    used = f"{verdict.unpacked_size / verdict.unpacked_budget:.0%}"
     return [
         verdict.image,
         verdict.platform,
-        mebibytes(verdict.size),
+        _marked(mebibytes(verdict.size), verdict.size, verdict.compressed_budget),
         mebibytes(verdict.unpacked_size),
         budget(verdict.unpacked_budget),
-        f"{verdict.unpacked_size / verdict.unpacked_budget:.0%}" + (" OVER" if verdict.problems else ""),
+        _marked(used, verdict.unpacked_size, verdict.unpacked_budget),
     ]
 
 
@@ -205,4 +218,9 @@ def _change(verdict: Verdict) -> str:
     if verdict.baseline is None:
         return "new"
     difference = verdict.unpacked_size - verdict.baseline
-    return f"{'+' if difference > 0 else '-'}{mebibytes(abs(difference))}" if difference else "none"
+    change = f"{'+' if difference > 0 else '-'}{mebibytes(abs(difference))}" if difference else "none"
+    return _marked(change, verdict.unpacked_size, verdict.growth_budget)
+
+
+def _marked(cell: str, size: int, limit: int | None) -> str:
+    return f"{cell} OVER" if _is_over(size, limit) else cell

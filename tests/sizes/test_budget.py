@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -204,6 +205,22 @@ def test_the_table_with_changes() -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize(
+    ("limits", "row"),
+    [
+        (Size(), ["7.0 MiB", "20.0 MiB", "25 MiB", "80%", "+2.0 MiB"]),
+        (Size(growth=Growth(percent=20)), ["7.0 MiB", "20.0 MiB", "25 MiB", "80%", "+2.0 MiB"]),
+        (Size(growth=Growth(percent=5)), ["7.0 MiB", "20.0 MiB", "25 MiB", "80%", "+2.0 MiB OVER"]),
+        (Size(compressed=MIB), ["7.0 MiB OVER", "20.0 MiB", "25 MiB", "80%", "+2.0 MiB"]),
+        (Size(unpacked=10 * MIB), ["7.0 MiB", "20.0 MiB", "10 MiB", "200% OVER", "+2.0 MiB"]),
+    ],
+)
+def test_what_is_over_is_marked(limits: Size, row: list[str]) -> None:
+    """Each limit marks the column that it is about, and none of the others."""
+    line = judged(20 * MIB, 7 * MIB, limits=limits, before=18 * MIB).text().splitlines()[1]
+    assert re.split(r"  +", line)[2:] == row
+
+
 def test_json() -> None:
     """Machines get bytes, every limit and the problems."""
     result = judged(26 * MIB, limits=Size(growth=Growth(percent=50)), before=25 * MIB)
@@ -217,5 +234,6 @@ def test_json() -> None:
         "compressed_budget": None,
         "baseline": 25 * MIB,
         "problems": 1,
+        "growth_budget": 25 * MIB + 25 * MIB // 2,
         "lacking": "",
     }
