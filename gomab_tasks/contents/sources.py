@@ -13,10 +13,13 @@ from msgspec import Struct
 from gomab_tasks import files
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import FileEntry
-from gomab_tasks.settings.problem import KeyPath, WrongValueError, collecting, show, wrong
+from gomab_tasks.settings.problem import KeyPath, Problem, WrongValueError, collecting, show, wrong
 
 LEFT_OUT = (".git", ".nox", ".tox", ".venv", "__pycache__")
 """Names that no folder brings into an image: each checkout has others in them."""
+
+# A folder made on another machine may have as many dangling links as it has files.
+_MOST_TOLD = 20
 
 
 def file_entries(items: Sequence[FileEntry], root: Path) -> list[Entry]:
@@ -26,8 +29,8 @@ def file_entries(items: Sequence[FileEntry], root: Path) -> list[Entry]:
 
     Modes are 0644 and 0755, by the x bit of the owner; the umask has no say.
 
-    Raises `WrongValueError` for all sources that do not exist, lie or lead out
-    of the project, or dangle; `StorageError` for what cannot be read.
+    Raises `WrongValueError` for all sources that do not exist, and all that lies
+    or leads out of the project, or dangles; `StorageError` for what cannot be read.
     """
     entries: list[Entry] = []
     with collecting() as part:
@@ -37,13 +40,13 @@ def file_entries(items: Sequence[FileEntry], root: Path) -> list[Entry]:
     return unique(entries)
 
 
-def folder_entries(folder: Path, to: str, key: KeyPath, root: Path) -> Iterator[Entry]:
+def folder_entries(folder: Path, to: str, key: KeyPath, root: Path) -> list[Entry]:
     """List a folder of the project under another name; `key` is what names it in the table.
 
     Raises as `file_entries` does.
     """
     with files.read_errors(folder):
-        yield from _walk(folder, to, _Origin(key, root, folder))
+        return _taken(_Origin(key, root, folder), to)
 
 
 def unique(entries: Iterable[Entry]) -> list[Entry]:
@@ -62,7 +65,7 @@ class _Origin(Struct, frozen=True):
         return wrong(self.key, f"{verb} {show(str(path.relative_to(self.root)))}, which {reason}")
 
 
-def _entries_of(item: FileEntry, key: KeyPath, root: Path) -> Iterator[Entry]:
+def _entries_of(item: FileEntry, key: KeyPath, root: Path) -> list[Entry]:
     origin = _Origin(key, root, root / item.source)
     if not os.path.lexists(origin.source):
         raise origin.refuse(
@@ -73,22 +76,42 @@ def _entries_of(item: FileEntry, key: KeyPath, root: Path) -> Iterator[Entry]:
         raise origin.refuse(
             origin.source, f"is no folder; write the whole path that it gets: '/{origin.source.name}'"
         )
-    return _walk(origin.source, item.target.strip("/"), origin)
+    return _taken(origin, item.target.strip("/"))
 
 
-def _walk(path: Path, to: str, origin: _Origin) -> Iterator[Entry]:
+def _taken(origin: _Origin, to: str) -> list[Entry]:
+    """List a source and all that is below it; what no image can hold is told at once."""
+    entries: list[Entry] = []
+    refused: list[Problem] = []
+    for path, status, place in _walk(origin.source, to):
+        try:
+            entries.append(_entry(path, status, place, origin))
+        except WrongValueError as error:
+            refused += error.keyed
+    if refused:
+        more = len(refused) - _MOST_TOLD
+        rest = [Problem(origin.key, f"takes {more} more like these; mend or remove them")] if more > 0 else []
+        raise WrongValueError([*refused[:_MOST_TOLD], *rest])
+    return [entry for entry in entries if entry.path]
+
+
+def _walk(path: Path, to: str) -> Iterator[tuple[Path, os.stat_result, str]]:
+    """Give paths with their status and their place in the image, folders before what is in them."""
     status = path.lstat()
-    if stat.S_ISLNK(status.st_mode):
-        yield _link(path, to, origin)
-    elif stat.S_ISDIR(status.st_mode):
-        if to:
-            yield Entry(path=to, kind="directory", mode=0o755)
+    yield path, status, to
+    if stat.S_ISDIR(status.st_mode):
         for child in sorted(filter(_is_taken, path.iterdir())):
-            yield from _walk(child, f"{to}/{child.name}".lstrip("/"), origin)
-    elif stat.S_ISREG(status.st_mode):
-        yield _file(path, to)
-    else:
-        raise origin.refuse(path, "is no file, folder or link; images cannot hold it")
+            yield from _walk(child, f"{to}/{child.name}".lstrip("/"))
+
+
+def _entry(path: Path, status: os.stat_result, to: str, origin: _Origin) -> Entry:
+    if stat.S_ISLNK(status.st_mode):
+        return _link(path, to, origin)
+    if stat.S_ISDIR(status.st_mode):
+        return Entry(path=to, kind="directory", mode=0o755)
+    if stat.S_ISREG(status.st_mode):
+        return _file(path, to)
+    raise origin.refuse(path, "is no file, folder or link; images cannot hold it")
 
 
 def _is_taken(path: Path) -> bool:

@@ -151,6 +151,30 @@ def test_every_wrong_entry_is_said(root: Path) -> None:
     ]
 
 
+def test_every_wrong_link_of_a_folder_is_said(root: Path) -> None:
+    """Whatever is wrong with each, in the order of their paths."""
+    for link, target in {"a": "nowhere", "deep/b": "/etc/passwd", "deep/c": "c", "z": "../.."}.items():
+        (root / "data" / link).symlink_to(target)
+    with pytest.raises(WrongValueError) as caught:
+        files(root, "data", "/")
+    assert [problem.text.partition(", which ")[0] for problem in caught.value.keyed] == [
+        "takes 'data/a'",
+        "takes 'data/deep/b'",
+        "takes 'data/deep/c'",
+        "takes 'data/z'",
+    ]
+
+
+def test_many_wrong_links_are_counted(root: Path) -> None:
+    """A folder from another machine may have thousands."""
+    for number in range(25):
+        (root / "data" / f"link{number}").symlink_to("nowhere")
+    with pytest.raises(WrongValueError) as caught:
+        files(root, "data", "/d")
+    *told, rest = (problem.text for problem in caught.value.keyed)
+    assert (len(told), rest) == (20, "takes 5 more like these; mend or remove them")
+
+
 def test_sockets_are_refused(root: Path) -> None:
     """A layer could not bring them to life."""
     with socket.socket(socket.AF_UNIX) as server:
