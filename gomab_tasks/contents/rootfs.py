@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gomab_tasks import files
-from gomab_tasks.contents.sources import file_entries, folder_entries, unique
+from gomab_tasks.contents.provisions import certificates, zones
+from gomab_tasks.contents.sources import file_entries, unique
 from gomab_tasks.errors import VerificationError
 from gomab_tasks.golang.buildid import read_build_id
 from gomab_tasks.golang.compile import Build
@@ -19,10 +19,7 @@ from gomab_tasks.oci.tree import EMPTY, Folder, Tree
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan
 from gomab_tasks.settings import SCRATCH, FileEntry, Image
 from gomab_tasks.settings.problem import KeyPath, collecting, wrong
-from gomab_tasks.wheels import wheel_files, wheel_version
 
-CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
-ZONES = "usr/share/zoneinfo"
 _DEFAULT_WORKDIR = "/app"
 DEFAULT_USER = "65532:65532"
 _NEW_FOLDER = Folder(0o755, 0, 0)
@@ -160,9 +157,18 @@ def _placed(entry: Entry, tree: Tree) -> Entry:
 def root_entries(image: Image, root: Path) -> list[Entry]:
     """List what every program on scratch needs: users, /tmp, certificates, zones, folders.
 
-    Raises `WrongValueError` for a path of the table that is no file, and
+    Raises `WrongValueError` with all that is wrong in the table, and
     `VerificationError` when a wheel's file is not the one it was published with.
     """
+    entries: list[Entry] = []
+    with collecting() as part:
+        for listed in (_every_image, certificates, zones):
+            with part():
+                entries += listed(image, root)
+    return [entry for entry in unique(entries) if entry.path]
+
+
+def _every_image(image: Image, _root: Path) -> list[Entry]:
     user = user_of(image)
     entries = [
         Entry(path="etc/passwd", kind="file", mode=0o644, source=_passwd(user)),
@@ -174,12 +180,7 @@ def root_entries(image: Image, root: Path) -> list[Entry]:
         for volume in image.volumes
     ]
     # After workdir and volumes: whatever else it is, it stays everybody's.
-    entries.append(Entry(path="tmp", kind="directory", mode=0o1777))
-    if image.ca_certificates:
-        entries.append(Entry(path=CERTIFICATES, kind="file", mode=0o644, source=_certificates(image, root)))
-    if image.timezones:
-        entries += _zones(image, root)
-    return [entry for entry in unique(entries) if entry.path]
+    return [*entries, Entry(path="tmp", kind="directory", mode=0o1777)]
 
 
 def keep_folders(below: Iterable[Entry], entries: Iterable[Entry]) -> list[Entry]:
@@ -220,14 +221,6 @@ def _identity(build: Build, main: MainPackage) -> str:
     """Name a program's content by its build ID, unless the table itself sets that."""
     is_own = any("-buildid" in text for text in build.flags.ldflags)
     return "" if is_own else read_build_id(build.program(main))
-
-
-def wheel_versions(image: Image) -> dict[str, str]:
-    """Give the versions of the wheels whose files an image holds."""
-    if image.base != SCRATCH:
-        return {}
-    used = {"certifi": image.ca_certificates is True, "tzdata": image.timezones is True}
-    return {name: wheel_version(name) for name, is_used in used.items() if is_used}
 
 
 def _whole(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -278,7 +271,7 @@ def _number(name: str) -> int:
         known = ", ".join(SCRATCH_USERS)
         raise wrong(
             ("image", "user"),
-            f"names '{name}', but an image on scratch knows only {known}; write numbers: '1000:1000'",
+            f"names '{name}', but an image on scratch knows only {known}; write numbers: '{DEFAULT_USER}'",
         ) from None
 
 
@@ -298,44 +291,3 @@ def _group(user: User) -> bytes:
 
 def _name(number: int) -> str:
     return next((name for name, known in SCRATCH_USERS.items() if known == number), "app")
-
-
-def _certificates(image: Image, root: Path) -> Path:
-    if image.ca_certificates is not True:
-        return _own_certificates(str(image.ca_certificates), root)
-    (path,) = wheel_files("certifi", lambda name: name == "certifi/cacert.pem")
-    return path
-
-
-def _zones(image: Image, root: Path) -> Iterator[Entry]:
-    if image.timezones is not True:
-        key = ("image", "timezones")
-        yield from folder_entries(_own_folder(str(image.timezones), key, root), ZONES, key, root)
-        return
-    prefix = "tzdata/zoneinfo/"
-    for path in wheel_files(
-        "tzdata", lambda name: name.startswith(prefix) and not name.endswith((".py", ".pyc"))
-    ):
-        name = path.as_posix().rpartition(prefix)[2]
-        yield Entry(path=f"{ZONES}/{name}", kind="file", mode=0o644, source=path)
-
-
-def _own_certificates(text: str, root: Path) -> Path:
-    path = (root / text).resolve()
-    key = ("image", "ca-certificates")
-    if not path.is_file() or not path.is_relative_to(root):
-        raise wrong(key, f"is '{text}', which is no file in the project; name a PEM file there")
-    with files.read_errors(path):
-        content = path.read_bytes()
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise wrong(
-            key, f"is '{text}', which holds no certificate in PEM form; openssl x509 converts other forms"
-        )
-    return path
-
-
-def _own_folder(text: str, key: KeyPath, root: Path) -> Path:
-    path = (root / text).resolve()
-    if not path.is_dir() or not path.is_relative_to(root):
-        raise wrong(key, f"is '{text}', which is no folder in the project; name one there")
-    return path

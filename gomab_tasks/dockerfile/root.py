@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from gomab_tasks.contents import rootfs
+from gomab_tasks.contents import provisions, rootfs
 from gomab_tasks.dockerfile import words
 from gomab_tasks.oci.tar import Entry
 from gomab_tasks.settings import SCRATCH, Image
@@ -49,9 +49,9 @@ def root_stages(image: Image, root: Path, name: str) -> list[str]:
 def copies(image: Image) -> Iterator[tuple[str, str]]:
     """Give what comes from the project: its path there, and below the stage's folder."""
     if isinstance(image.ca_certificates, str):
-        yield words.path(image.ca_certificates, "image.ca-certificates"), f"./{rootfs.CERTIFICATES}"
+        yield words.path(image.ca_certificates, "image.ca-certificates"), f"./{provisions.CERTIFICATES}"
     if isinstance(image.timezones, str):
-        yield words.path(image.timezones, "image.timezones"), f"./{rootfs.ZONES}"
+        yield words.path(image.timezones, "image.timezones"), f"./{provisions.ZONES}"
     for item in image.files:
         target = words.path(item.target.strip("/"), "image.files")
         yield words.path(item.source, "image.files"), f"./{target}"
@@ -70,8 +70,8 @@ def _folders(entries: Sequence[Entry], image: Image) -> Iterator[str]:
     """Make every folder that no other one brings along."""
     paths = {entry.path for entry in entries if entry.kind == "directory"}
     paths |= {posixpath.dirname(entry.path) for entry in entries if entry.kind == "file"}
-    paths |= {posixpath.dirname(rootfs.CERTIFICATES)} if image.ca_certificates else set()
-    paths |= {posixpath.dirname(rootfs.ZONES)} if image.timezones else set()
+    paths |= {posixpath.dirname(provisions.CERTIFICATES)} if image.ca_certificates else set()
+    paths |= {posixpath.dirname(provisions.ZONES)} if image.timezones else set()
     deepest = sorted(path for path in paths if not any(other.startswith(f"{path}/") for other in paths))
     yield f"mkdir -p {' '.join(map(_word, deepest))}"
 
@@ -85,10 +85,10 @@ def _texts(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _from_go_image(image: Image) -> Iterator[str]:
     if image.ca_certificates is True:
-        yield f"cp /{rootfs.CERTIFICATES} {rootfs.CERTIFICATES}"
+        yield f"cp /{provisions.CERTIFICATES} {provisions.CERTIFICATES}"
     if image.timezones is True:
-        yield f"cp -R /{rootfs.ZONES} {rootfs.ZONES}"
-        yield f"rm -rf {' '.join(f'{rootfs.ZONES}/{name}' for name in _NO_ZONES)}"
+        yield f"cp -R /{provisions.ZONES} {provisions.ZONES}"
+        yield f"rm -rf {' '.join(f'{provisions.ZONES}/{name}' for name in _NO_ZONES)}"
 
 
 def _normal_modes(copied: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec.structs import replace
 
-from gomab_tasks.contents.rootfs import wheel_versions
+from gomab_tasks.contents.provisions import wheel_versions
 from gomab_tasks.facts import NETWORK_VARIABLES, Facts
 from gomab_tasks.golang.compile import Flags
 from gomab_tasks.plan import ImagePlan, Plan, go_flags
