@@ -264,7 +264,35 @@ def test_defaults_that_are_no_mapping(problems: Problems) -> None:
             "[tool]\ngomab = {}\ngomab.out = 'x'\n",
             "pyproject.toml:3:16: this is not TOML: tool.gomab is written whole above; add to it there",
         ),
-        ("[tool.gomab]\nplatforms = [\n'a'", "pyproject.toml:3:4: this is not TOML: unclosed array"),
+        (
+            "[tool.gomab]\nplatforms = [\n'a'",
+            "pyproject.toml:2:13: this is not TOML: the value of platforms does not end; close its bracket",
+        ),
+        (
+            '[tool.gomab]\r\nplatforms = ["linux/amd64"\r\n',
+            "pyproject.toml:2:13: this is not TOML: the value of platforms does not end; close its bracket",
+        ),
+        (
+            "[tool.gomab]\n\n# tags\n go.tags=[\n'a',\n\n",
+            "pyproject.toml:4:10: this is not TOML: the value of go.tags does not end; close its bracket",
+        ),
+        (
+            "[tool.gomab]\nimage = {user = '1'\n",
+            "pyproject.toml:2:9: this is not TOML: the value of image does not end; close its bracket",
+        ),
+        (
+            '[tool.gomab]\nout = """x\n',
+            "pyproject.toml:2:7: this is not TOML: the value of out does not end; close its bracket",
+        ),
+        (
+            "[tool.gomab]\nplatforms = ['a'\n\n[tool.other]\n",
+            "pyproject.toml:4:1: this is not TOML: unclosed array, begun on line 2",
+        ),
+        (
+            "[tool.gomab]\nplatforms = ['a' 'b']\n",
+            "pyproject.toml:2:18: this is not TOML: unclosed array",
+        ),
+        ("[tool.gomab\n", "pyproject.toml:1:12: this is not TOML: expected ']'"),
         (
             "[tool.gomab]\nx = " + "[" * 1000,
             "pyproject.toml: cannot be read: TOML inline arrays/tables are nested",
