@@ -41,6 +41,11 @@ class Base(Struct, frozen=True):
             return self.config.history
         return tuple(History(created_by=f"base: {self.origin.name}") for _ in self.layers)
 
+    @property
+    def runs_as_root(self) -> bool:
+        """Whether programs on it are root's, unless the table names another user."""
+        return _text(self.config.execution, "User").partition(":")[0] in ("", "0", "root")
+
 
 def inherit(own: ImageSpec, image: Image, base: Base) -> ImageSpec:
     """Put what the table says of an image over what its base says.

@@ -17,6 +17,7 @@ from gomab_tasks import files
 from gomab_tasks.bases.base import Base
 from gomab_tasks.bases.kept import last_digests, note_digest
 from gomab_tasks.bases.layers import Unpacked, read_unpacked, write_unpacked
+from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.destinations.clients import Registries
 from gomab_tasks.errors import RegistryError, SettingsError, VerificationError
 from gomab_tasks.oci.descriptor import MANIFEST, Descriptor, digest_of
@@ -67,6 +68,7 @@ def read_bases(project: Project, images: Sequence[ImagePlan]) -> dict[tuple[str,
             for platform, base in store.fetch(one, wanted[text]).items()
         }
         running.result = store.received
+    _tell_root(project, images, bases)
     return bases
 
 
@@ -126,6 +128,25 @@ def _tell_unpinned(project: Project, found: _Found) -> None:
             "image.base may mean another image tomorrow; to pin what it is now, write "
             f'base = "{found.text}@{found.digest}"'
         )
+
+
+def _tell_root(
+    project: Project, images: Iterable[ImagePlan], bases: Mapping[tuple[str, Platform], Base]
+) -> None:
+    """Say it where only the base does: the user of an image on scratch is another one."""
+    unset = [image for image in images if not image.group.image.user]
+    names = [image.name for image in unset if any(base.runs_as_root for base in _bases_of(image, bases))]
+    if names:
+        runs = "runs" if len(names) == 1 else "run"
+        project.warn(
+            f"{', '.join(names)} {runs} as root, as image.base says; to change that, write "
+            f'user = "{DEFAULT_USER}"'
+        )
+
+
+def _bases_of(image: ImagePlan, bases: Mapping[tuple[str, Platform], Base]) -> list[Base]:
+    found = (bases.get((image.group.image.base, platform)) for platform in image.platforms)
+    return [base for base in found if base]
 
 
 class _Store:

@@ -41,9 +41,10 @@ def shop(strict: Strict) -> Shop:
     return Shop(strict)
 
 
-def opened(root: Path, base: str, events: list[Event] | None = None) -> Project:
+def opened(root: Path, base: str, events: list[Event] | None = None, user: str | None = None) -> Project:
     emit = events.append if events is not None else lambda _event: None
-    project = open_project(root, settings={"image": {"base": base}}, emit=emit)
+    image = {"base": base, **({"user": user} if user else {})}
+    project = open_project(root, settings={"image": image}, emit=emit)
     project.prepare_output()
     return project
 
@@ -137,6 +138,30 @@ def test_a_pinned_base_needs_the_network_once(
     assert read(project, AMD64) == first
     assert strict.log == []
     strict.listen()
+
+
+@pytest.mark.parametrize("user", [None, "", "root", "0", "0:0"])
+def test_a_base_without_a_user_is_told(user: str | None, shop: Shop, tmp_path: Path) -> None:
+    """An image on scratch has another one, so nobody expects root; with the line that changes it."""
+    execution = {key: value for key, value in {**EXECUTION, "User": user}.items() if value is not None}
+    digest = shop.index(shop.image("linux/amd64", config=execution))
+    events: list[Event] = []
+    project = opened(tmp_path, f"{shop.repository}@{digest}", events)
+    read(project, AMD64)
+    assert [event.text for event in events if event.kind == "warned"] == [
+        'api runs as root, as image.base says; to change that, write user = "65532:65532"'
+    ]
+
+
+@pytest.mark.parametrize(("own", "of_base"), [("0", "root"), ("1000", ""), (None, "nonroot")])
+def test_a_user_of_the_table_or_the_base_is_not(
+    own: str | None, of_base: str, shop: Shop, tmp_path: Path
+) -> None:
+    """Whoever wants root says so."""
+    digest = shop.index(shop.image("linux/amd64", config={**EXECUTION, "User": of_base}))
+    events: list[Event] = []
+    read(opened(tmp_path, f"{shop.repository}@{digest}", events, user=own), AMD64)
+    assert not [event for event in events if event.kind == "warned"]
 
 
 def test_an_unpinned_base_is_asked_for_each_time(shop: Shop, strict: Strict, tmp_path: Path) -> None:
