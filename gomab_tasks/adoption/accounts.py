@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import Step
-from gomab_tasks.adoption.shell import Command
+from gomab_tasks.adoption.shell import Command, plain
 
 Options = dict[str, str]
 
@@ -74,11 +74,11 @@ def is_user(command: Command) -> bool:
 
 
 def made_home(command: Command) -> str:
-    """Give the home folder that a command makes; nothing where it makes none, or nobody knows."""
+    """Give the home folder that a command makes, for people; nothing where it makes none, or nobody knows."""
     options, names = _read_options(command.words[0], command.words[1:])
     if not is_user(command) or len(names) != 1 or not _makes_home(command.words[0], options):
         return ""
-    return next((options[name] for name in _HOMES if options.get(name)), f"/home/{names[0]}")
+    return plain(next((options[name] for name in _HOMES if options.get(name)), f"/home/{names[0]}"))
 
 
 def _makes_home(verb: str, options: Options) -> bool:

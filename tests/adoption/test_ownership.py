@@ -135,6 +135,7 @@ ACCOUNTS = {
     "adduser -D app": f"{NO_ACCOUNTS}; /home/app is not there",
     "adduser --system --group app": NO_ACCOUNTS,
     "adduser --system --home /srv app": f"{NO_ACCOUNTS}; /srv belongs to 0:0",
+    "adduser -D $(cat name)": f"{NO_ACCOUNTS}; /home/$(cat name) is not there",
     "adduser -D -H app": NO_ACCOUNTS,
     "adduser -D -h /data app": NO_ACCOUNTS,
     "adduser app wheel": NO_ACCOUNTS,
