@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
 
 from gomab_tasks.adoption.accounts import is_account
 from gomab_tasks.adoption.contents import Contents
@@ -37,7 +38,7 @@ _REMOVALS = frozenset({"autoremove", "del", "erase", "purge", "remove"})
 _OF_INSTALLERS = ("/etc/apk/", "/etc/apt/", "/etc/yum.repos.d/")
 _NOTHING = "gomab runs nothing in images"
 _BUILDERS = "ash bash bazel bazelisk dash gmake goreleaser just mage make ninja sh task"
-_IDLE_GO = frozenset({"--wrap", "env", "get", "list", "mod", "version"})
+_IDLE_GO = frozenset({"--wrap", "list", "mod", "version"})
 
 
 def carry_run(step: Step, contents: Contents) -> None:
@@ -63,10 +64,22 @@ def is_idle(command: Command) -> bool:
     if command.writes:
         return False
     if is_go(name):
-        return len(command.words) < 2 or command.words[1] in _IDLE_GO  # noqa: PLR2004 - a verb
+        return _is_idle_go(command.words[1:])
     if is_removing(command):
         return all(_TEMPORARY.match(path) for path in _paths(command))
     return name in _IDLE.split() or name in _MAKING | _UPDATERS or is_account(command)
+
+
+def _is_idle_go(words: Sequence[str]) -> bool:
+    """Tell whether a command of Go's leaves the modules and the environment as they are."""
+    match words:
+        case ["env", *options]:
+            return not {"-u", "-w"} & set(options)
+        case ["get", *options]:
+            return "-u" not in options and not any("@" in option for option in options)
+        case ["mod", verb, *_]:
+            return verb not in ("edit", "init", "tidy")
+    return not words or words[0] in _IDLE_GO
 
 
 def is_removing(command: Command) -> bool:

@@ -172,6 +172,10 @@ BUILDING = {
     "echo v1 > version.txt": [f"RUN echo v1 > version.txt: {BEFORE}"],
     "echo https://mirror > /etc/apk/repositories": [],
     "rm -f debug.go": [],
+    "go env -w GOFLAGS=-tags=x": [f"RUN go env -w GOFLAGS=-tags=x: {BEFORE}"],
+    "go env && go get -d -v && go mod download && go list && go version": [],
+    "go get example.com/x@latest": [f"RUN go get example.com/x@latest: {BEFORE}"],
+    "go mod tidy": [f"RUN go mod tidy: {BEFORE}"],
     "adduser -u 1000 app": [],
 }
 
