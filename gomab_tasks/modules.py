@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gomab_tasks import files
 from gomab_tasks.facts import NETWORK_VARIABLES, Facts
-from gomab_tasks.golang.download import download
+from gomab_tasks.golang.download import download, requires_any
 from gomab_tasks.output.notes import read_note, write_note
 from gomab_tasks.places import Place
 from gomab_tasks.progress.events import step
@@ -30,7 +30,7 @@ class DownloadResult(Struct, frozen=True):
 
 
 def download_modules(project: Project, facts: Facts) -> DownloadResult:
-    """Fill the module cache, unless vendor/ or an earlier download makes it needless.
+    """Fill the module cache, unless there is none, or vendor/ or an earlier download makes it needless.
 
     A stamp in the output folder remembers go.mod and go.sum. Should the module
     cache have been emptied since, `go build` downloads what it needs itself.
@@ -41,6 +41,8 @@ def download_modules(project: Project, facts: Facts) -> DownloadResult:
     if facts.module.vendored:
         return DownloadResult(downloaded=False, reason="vendored, nothing to download")
     env = download_env(project.settings)
+    if not requires_any(facts.toolchain, facts.module, env):
+        return DownloadResult(downloaded=False, reason="none is required, nothing to download")
     stamp = project.out / Place.DOWNLOADED
     wanted = _fingerprint(facts)
     if read_note(stamp, str) == wanted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def download(
     Raises `CompileError` that names the module and what would mend it.
     """
     with files.temporary_folder(scratch) as folder:
-        if env.get("GOWORK", toolchain.env.get("GOWORK", "")) in ("", "off"):
+        if not _workspace(toolchain, env):
             for source in module.sums:
                 shutil.copyfile(source, folder / source.name)
             words = ["mod", "download", f"-modfile={folder / 'go.mod'}"]
@@ -48,3 +49,24 @@ def download(
     if completed.code:
         raise CompileError(explain_download(completed.stderr.replace(f"{folder}/", "")))
     return completed
+
+
+def requires_any(toolchain: Toolchain, module: Module, env: Mapping[str, str]) -> bool:
+    """Tell whether a go.mod in use asks for another module; of those of a go.work above, some may.
+
+    Args:
+        env: as in `download`.
+    """
+    if _workspace(toolchain, env) and module.path:
+        return True
+    return any(_has_requirement(path) for path in module.sums if path.name == "go.mod")
+
+
+def _has_requirement(path: Path) -> bool:
+    with files.read_errors(path):
+        return bool(re.search(rb"^\s*require\b", path.read_bytes(), re.MULTILINE))
+
+
+def _workspace(toolchain: Toolchain, env: Mapping[str, str]) -> str:
+    """Give the go.work in use; empty where there is none."""
+    return env.get("GOWORK", toolchain.env.get("GOWORK", "")).removeprefix("off")
