@@ -171,7 +171,8 @@ class _Run(Struct):
 
     def leave(self, outcome: Outcome) -> Outcome:
         """Keep the outcome as a file; Nox, for one, makes every failure an exit code of 1."""
-        if not self.project or not files.is_output(self.project.out):
+        is_emptied = self.task.removes and not outcome.code
+        if is_emptied or not self.project or not files.is_output(self.project.out):
             return Outcome(0)
         arch: Sequence[str] = self.options.get("arch") or ()
         name = "-".join([self.task.name, *(word.replace("/", "_") for word in arch[:1] if len(arch) == 1)])

@@ -112,6 +112,9 @@ class CleanResult(Struct, frozen=True):
 
     def text(self) -> str:
         """Give a line, and one for each that stays."""
-        first = f"removed {self.folder}: {mebibytes(self.removed)}" if self.removed else ""
         kept = [f"kept {self.folder}/{name}: gomab did not write it" for name in self.kept]
-        return "\n".join(filter(None, [first, *kept])) or f"{self.folder}: nothing there"
+        if self.removed:
+            first = f"removed {'from ' if kept else ''}{self.folder}: {mebibytes(self.removed)}"
+        else:
+            first = f"{self.folder}: {'nothing to remove' if kept else 'nothing there'}"
+        return "\n".join([first, *kept])

@@ -333,6 +333,7 @@ def test_what_others_put_into_the_output_folder_stays(tmp_path: Path) -> None:
     assert files.remove_output(out)[1] == ("link", "notes")
     assert (out / "notes").read_text() == "mine"
     assert not (out / "bin").exists()
+    assert files.remove_output(out) == (0, ("link", "notes"))
     files.prepare_output(out)
     (out / "notes").unlink()
     (out / "link").unlink()

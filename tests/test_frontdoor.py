@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gomab_tasks.errors import KINDS, BudgetError, GomabError, SettingsError
+from gomab_tasks.errors import KINDS, BudgetError, GomabError, SettingsError, StorageError
 from gomab_tasks.frontdoor import Door, Outcome, run_task
 from gomab_tasks.project import Project
 from gomab_tasks.tasks import TASKS, Task
@@ -84,6 +84,14 @@ def test_document(door: Door, capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert shown.out == (door.root / "build/gomab/results/answer.json").read_text()
     assert shown.err == ""
+
+
+def test_what_removes_leaves_no_document(door: Door) -> None:
+    """It would begin to fill the folder again, and have it to remove the next time; failures are kept."""
+    run_task(door, Task(answer, removes=True), {})
+    assert not (door.root / "build/gomab/results").exists()
+    run_task(door, Task(failing(StorageError("busy")), removes=True), {})
+    assert (door.root / "build/gomab/results/fail.json").exists()
 
 
 def test_a_name_that_is_not_utf8_is_told(door: Door, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,13 +85,21 @@ def test_indexes() -> None:
     }
 
 
+KEPT = [f"kept build/gomab/{name}: gomab did not write it" for name in ("a", "b")]
+
+
 @pytest.mark.parametrize(
-    ("removed", "text"),
-    [(3 * MIB, "removed build/gomab: 3.0 MiB"), (0, "build/gomab: nothing there")],
+    ("removed", "kept", "text"),
+    [
+        (3 * MIB, (), ["removed build/gomab: 3.0 MiB"]),
+        (0, (), ["build/gomab: nothing there"]),
+        (3 * MIB, ("a", "b"), ["removed from build/gomab: 3.0 MiB", *KEPT]),
+        (0, ("a",), ["build/gomab: nothing to remove", KEPT[0]]),
+    ],
 )
-def test_clean(removed: int, text: str) -> None:
-    """It says what is gone, or that nothing was."""
-    assert CleanResult("build/gomab", removed).text() == text
+def test_clean(removed: int, kept: tuple[str, ...], text: list[str]) -> None:
+    """It says what is gone, or that nothing was, and what stays."""
+    assert CleanResult("build/gomab", removed, kept).text().splitlines() == text
 
 
 def test_download() -> None:

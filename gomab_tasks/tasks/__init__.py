@@ -33,6 +33,7 @@ class Task(Struct, frozen=True):
         asks: it may ask the user, so nothing else is shown meanwhile.
         exact: its result names what it made, for others to go on with, and quotes
             nothing that may hold a secret; so it is told as it is, never redacted.
+        removes: it empties the output folder, so it leaves no outcome there once it is done.
     """
 
     function: Callable[..., Result]
@@ -40,6 +41,7 @@ class Task(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     asks: bool = False
     exact: bool = False
+    removes: bool = False
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ TASKS: tuple[Task, ...] = (
     Task(ci.matrix, exact=True),
     Task(ci.cache_key, exact=True),
     Task(start.init, asks=True),
-    Task(checkout.clean),
+    Task(checkout.clean, removes=True),
 )
 
 
