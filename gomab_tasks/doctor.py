@@ -14,7 +14,7 @@ from gomab_tasks import machine
 from gomab_tasks.contents import rootfs
 from gomab_tasks.errors import KINDS, GomabError, SettingsError, StorageError, ToolchainError
 from gomab_tasks.facts import Facts, read_facts
-from gomab_tasks.golang.toolchain import find_go
+from gomab_tasks.golang.toolchain import Toolchain, find_go, passed_line
 from gomab_tasks.plan import make_plan, read_each, require_linkable, require_linux
 from gomab_tasks.project import Project
 from gomab_tasks.selection import select
@@ -104,11 +104,16 @@ def _go(project: Project) -> Iterator[Finding]:
     what = module.path or f"workspace of {len(module.members)} modules"
     yield Finding("module", "ok", what + (", vendored" if module.vendored else ""))
     asks = f", go.mod asks for {module.go_version}" if module.go_version else ""
-    yield Finding("go", "ok", f"{toolchain.version} at {toolchain.go}{asks}")
+    yield _version(toolchain, f"{toolchain.version} at {toolchain.go}{asks}")
     private = toolchain.env.get("GOPRIVATE") or "none"
     yield Finding("modules", "ok", f"proxy {toolchain.env.get('GOPROXY', '')}, private: {private}")
     yield from _disk("build cache", Path(toolchain.env.get("GOCACHE", "/")))
     yield _images(project, facts)
+
+
+def _version(toolchain: Toolchain, found: str) -> Finding:
+    passed, cure = passed_line(toolchain) or ("", "")
+    return Finding("go", "note", f"{found}; {passed}", cure) if passed else Finding("go", "ok", found)
 
 
 def _unusable_go(project: Project) -> str:

@@ -68,6 +68,17 @@ def test_a_machine_that_has_everything(module: ModuleFactory) -> None:
     assert ", go.mod asks for 1.21" in found["go"].found
 
 
+def test_a_toolchain_line_that_is_passed_over(module: ModuleFactory) -> None:
+    """Go builds all the same, so it is a note."""
+    root = module("hello")
+    with (root / "go.mod").open("a") as file:
+        file.write("\ntoolchain go1.99.0\n")
+    found = findings_of(root)["go"]
+    assert (found.state, found.exit_code) == ("note", 0)
+    assert "; go.mod asks for toolchain go1.99.0, but GOTOOLCHAIN=local keeps 1." in found.found
+    assert found.mend.startswith("set GOTOOLCHAIN=auto, install go 1.99.0, or: pip install ")
+
+
 def test_a_project_without_a_table(module: ModuleFactory) -> None:
     """Defaults are no fault."""
     root = module("hello")

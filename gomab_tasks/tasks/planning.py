@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gomab_tasks.facts import Facts, read_facts
 from gomab_tasks.golang.compile import replaced_flags
+from gomab_tasks.golang.toolchain import passed_line
 from gomab_tasks.parallel import run_all
 from gomab_tasks.plan import Plan, Values, make_plan
 from gomab_tasks.progress.events import step
@@ -39,6 +40,8 @@ def plan_project(project: Project, arch: Sequence[str], needed: Sequence[Values]
         project.warn(f"GOFLAGS has {name}, which gomab's own replaces; {cure}")
     if plan.added:
         project.say(f"not in the table, added for this run: {', '.join(map(str, plan.added))}")
+    if passed := passed_line(facts.toolchain):
+        project.say("; ".join(passed))
     for folder, reason in facts.misnamed.items():
         project.warn(f"{folder}: is left out, since {reason}; rename the folder")
     if facts.skipped:

