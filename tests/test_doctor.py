@@ -8,6 +8,7 @@ import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import certifi
 import pytest
 
 from gomab_tasks import doctor, machine
@@ -270,6 +271,36 @@ def test_git(module: ModuleFactory, git: Git) -> None:
     distrusting = {**environment, "GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
     cure = f"git does not trust this folder's owner; git config --global --add safe.directory {root}"
     assert findings_of(root, distrusting)["git"].mend == cure
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("no PEM", "holds no CA certificates in PEM form"),
+        (PEM, "holds no CA certificates in PEM form"),
+    ],
+)
+def test_a_wrong_ca_file(content: str | None, words: str, module: ModuleFactory) -> None:
+    """It is found here, in the words that `push` would end with."""
+    root = module("hello")
+    (root / "pyproject.toml").write_text("[tool.gomab.registry]\nca-file = 'ca.pem'\n")
+    if content is not None:
+        (root / "ca.pem").write_text(content)
+    with pytest.raises(SettingsError, match=r"^1 thing is missing or wrong: ca-file$") as caught:
+        run_doctor(open_project(root))
+    assert isinstance(caught.value.result, DoctorResult)
+    cure = f"pyproject.toml:2: registry.ca-file is 'ca.pem', which {words}"
+    assert caught.value.result.findings[-1] == Finding("ca-file", "missing", "not usable", cure, 2)
+
+
+def test_a_ca_file(module: ModuleFactory) -> None:
+    """One that is right has a line too; without one there is none."""
+    project = open_project(module("hello"), settings={"registry": {"ca-file": certifi.where()}})
+    assert run_doctor(project).findings[-1] == Finding("ca-file", "ok", certifi.where())
 
 
 REMOTE = """\

@@ -17,7 +17,7 @@ def doctor(project: "Project") -> "DoctorResult":
     """Say what this machine has and lacks for the project, and what mends it."""
     from gomab_tasks.doctor import examine
 
-    return examine(project, [_builder, _engine])
+    return examine(project, [_builder, _engine, _authorities])
 
 
 def _builder(project: "Project") -> "Iterator[Finding]":
@@ -45,6 +45,24 @@ def _engine(project: "Project") -> "Iterator[Finding]":
         yield Finding("engine", "ok", f"{engine.name}{runs}")
     except ToolError as error:
         yield Finding("engine", "note", f"load has nowhere to put images: {error}")
+
+
+def _authorities(project: "Project") -> "Iterator[Finding]":
+    """Look at the file of the table that registries' certificates are checked with; none is asked."""
+    from gomab_tasks.destinations.clients import Registries
+    from gomab_tasks.doctor import Finding, lacking
+    from gomab_tasks.errors import SettingsError
+    from gomab_tasks.registry.reference import Repository
+
+    name = project.settings.registry.ca_file
+    if name is None:
+        return
+    try:
+        with Registries(project) as registries:
+            registries.client(Repository("localhost", "any"))
+        yield Finding("ca-file", "ok", name)
+    except SettingsError as error:
+        yield lacking("ca-file", error)
 
 
 def plan(project: "Project", *, arch: Arch = ()) -> "PlanResult":
