@@ -19,7 +19,7 @@ from gomab_tasks.plan import make_plan, read_each, require_linkable, require_lin
 from gomab_tasks.project import Project
 from gomab_tasks.selection import select
 from gomab_tasks.templates import explain_git
-from gomab_tasks.units import GIB, capacity, columns
+from gomab_tasks.units import GIB, capacity, hanging, listed
 from gomab_tasks.wheels import wheel_version
 
 State = Literal["ok", "note", "missing"]
@@ -51,7 +51,7 @@ class DoctorResult(Struct, frozen=True):
         """Give a table, and below it what to do."""
         rows = [[f.state, f.name, f.found] for f in self.findings]
         mends = [f"{f.name}: {line}" for f in self.findings for line in f.mend.splitlines()]
-        return columns(rows) + ("\n\nto do\n" + "\n".join(f"  {mend}" for mend in mends) if mends else "")
+        return hanging(rows) + (f"\n\nto do\n{listed(mends)}" if mends else "")
 
 
 def lacking(name: str, error: GomabError, found: str = "not usable") -> Finding:

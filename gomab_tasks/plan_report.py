@@ -19,7 +19,7 @@ from gomab_tasks.oci.tar import Entry
 from gomab_tasks.plan import PROGRAM_FOLDER, ImagePlan, Plan, read_each
 from gomab_tasks.project import Project
 from gomab_tasks.settings import SCRATCH, Image
-from gomab_tasks.units import budget, columns, fitted
+from gomab_tasks.units import budget, columns, fits, fitted, hanging, noted
 
 _OF_BASE = "of the base"
 
@@ -186,7 +186,7 @@ def _head(plan: PlanResult) -> str:
         rows.append(["from your environment", passed])
     if plan.build_only:
         rows.append(["build only", f"{', '.join(plan.build_only)}: images are for linux"])
-    return columns(rows)
+    return hanging(rows)
 
 
 def _images(plan: PlanResult) -> str:
@@ -210,8 +210,14 @@ def _files(plan: PlanResult) -> str:
     parts = []
     for image in plan.images:
         rows = [[file.mode, file.owner, file.path, file.source] for file in image.files]
-        parts.append(f"files of {image.image}\n" + columns(_shortened(rows)))
+        parts.append(f"files of {image.image}\n" + _sourced(_shortened(rows)))
     return "\n\n".join(parts)
+
+
+def _sourced(rows: list[list[str]]) -> str:
+    """Put what is last in each row beside the rest, or below where that is too wide."""
+    table = columns(rows)
+    return table if fits(table) else noted(columns([row[:-1] for row in rows]), [row[-1] for row in rows])
 
 
 def _shortened(rows: list[list[str]], number: int = 40) -> list[list[str]]:

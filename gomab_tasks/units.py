@@ -46,6 +46,17 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     return "\n".join(lines)
 
 
+def hanging(rows: Sequence[Sequence[str]]) -> str:
+    """Align rows as `columns` does; what is too wide of last cells goes on below where they begin."""
+    indent = sum(max(map(len, cells)) + 2 for cells in list(zip(*rows, strict=True))[:-1])
+    return "\n".join(part for line in columns(rows).splitlines() for part in _wrapped(line, indent))
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Indent lines; what is too wide of them goes on below, indented more."""
+    return "\n".join(part for line in lines for part in _wrapped(f"  {line}", 2))
+
+
 def fitted(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Align rows as `columns` does, unless long names make them wider than a terminal.
 
@@ -63,8 +74,8 @@ def fitted(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     below_names = "\n".join(_below_names(rows, rest.splitlines()))
     if fits(below_names):
         return below_names
-    listed = [columns(list(zip(head[1:], cells, strict=True))) for _, *cells in below]
-    return "\n".join(_below_names(below, listed))
+    single = [columns(list(zip(head[1:], cells, strict=True))) for _, *cells in below]
+    return "\n".join(_below_names(below, single))
 
 
 def fits(table: str) -> bool:
@@ -88,4 +99,8 @@ def noted(lines: str, notes: Iterable[str]) -> str:
 
 
 def _note(text: str) -> list[str]:
-    return [part for line in text.splitlines() for part in wrapped(f"  {line}", _WIDTH, hang=0)]
+    return [part for line in text.splitlines() for part in _wrapped(f"  {line}", 0)]
+
+
+def _wrapped(line: str, hang: int) -> list[str]:
+    return wrapped(line, _WIDTH, hang)

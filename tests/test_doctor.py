@@ -373,5 +373,8 @@ def test_the_text() -> None:
         "to do",
         "  machine: use --jobs 1",
     ]
+    long = DoctorResult((Finding("go", "note", f"1.27 at {'/go' * 20} as asked", "word " * 20),)).text()
+    assert max(map(len, long.splitlines())) < 80
+    assert long.splitlines()[1] == "          as asked"
     two = Finding("images", "missing", "not usable", "line 1\nline 2", 2)
     assert DoctorResult((two,)).text().splitlines()[-2:] == ["  images: line 1", "  images: line 2"]

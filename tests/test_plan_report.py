@@ -47,6 +47,21 @@ def planned(root: Path, table: Mapping[str, object] = TABLE, arch: tuple[str, ..
     return plan(open_project(root, settings=table, environment=environment), arch=arch)
 
 
+def test_long_names_fit_a_terminal(root: Path) -> None:
+    """What a file comes from stands below its line where they are too wide together; commands stay whole."""
+    name = "migrations/" + "long-name-of-a-file-" * 2
+    (root / "migrations").mkdir()
+    (root / name).touch()
+    table = {"image": {"files": [{"from": "migrations", "to": "/app/migrations"}]}}
+    environment = {**open_project(root).environment, "GOFLAGS": "-mod=mod " * 12}
+    told = plan(open_project(root, settings=table, environment=environment))
+    *_, commands = told.text().split("\n\n")
+    lines = told.text().removesuffix(commands).splitlines()
+    assert max(map(len, lines)) < 80
+    assert f"  {name}" in lines
+    assert len(commands.splitlines()) == len(told.builds)
+
+
 def test_files_are_those_of_the_image(root: Path) -> None:
     """Path, mode, owner and kind of everything, later layers over earlier ones."""
     (told,) = planned(root).images

@@ -2,7 +2,20 @@ from __future__ import annotations
 
 import pytest
 
-from gomab_tasks.units import GIB, KIB, MIB, budget, capacity, columns, fits, fitted, mebibytes, noted
+from gomab_tasks.units import (
+    GIB,
+    KIB,
+    MIB,
+    budget,
+    capacity,
+    columns,
+    fits,
+    fitted,
+    hanging,
+    listed,
+    mebibytes,
+    noted,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,6 +85,24 @@ def test_tables_of_long_names() -> None:
         other,
         "  platform  p",
         "  unpacked  15 MiB",
+    ]
+
+
+def test_long_last_cells() -> None:
+    """They go on below where they begin, break between words alone, and leave paths whole."""
+    path = f"/{'p' * 60}/go"
+    rows = [["ok", "go", f"1.27.3 at {path}, go.mod asks for {'more ' * 8}words"], ["note", "x", "y"]]
+    assert hanging(rows).splitlines() == [
+        "ok    go  1.27.3 at",
+        f"          {path},",
+        f"          go.mod asks for {'more ' * 8}words",
+        "note  x   y",
+    ]
+    assert hanging([["a", "b"]]) == "a  b"
+    assert listed(["short", f"{'word ' * 15}end"]).splitlines() == [
+        "  short",
+        f"  {'word ' * 14}word",
+        "    end",
     ]
 
 
