@@ -21,6 +21,12 @@ Start = Callable[[str], Daemon]
 Buildx = Callable[..., None]
 
 
+def prune_modules(address: str) -> None:
+    """Empty the module cache of the module `fetched`."""
+    argv = ["buildctl", f"--addr={address}", "prune", '--filter=description~="fetched/modules"']
+    subprocess.run(argv, check=True, capture_output=True)
+
+
 @pytest.fixture(scope="session")
 def go_image(registry: str, go: Path, tool: ToolFactory, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Push an image with the machine's Go, for the machine's own platform; give its registry."""

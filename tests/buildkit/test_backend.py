@@ -8,7 +8,6 @@ import hashlib
 import http.server
 import os
 import shutil
-import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from gomab_tasks.oci.verify import verify_layout
 from gomab_tasks.progress.events import Event
 from gomab_tasks.project import open_project
 from gomab_tasks.tasks.images import image, images
-from tests.buildkit.conftest import Start
+from tests.buildkit.conftest import Start, prune_modules
 from tests.conftest import Git, ModuleFactory, ToolFactory
 from tests.layers import layers_of
 
@@ -118,12 +117,6 @@ def test_modules_come_from_a_proxy(
         root = module("fetched")
         compare(root, buildkit, ("linux/arm64", "linux/arm/v7"))
         assert [path for path in asked if path.endswith(".zip")] == ["/example.com/tiny/@v/v1.0.0.zip"]
-
-
-def prune_modules(address: str) -> None:
-    """Empty the module cache of the module `fetched`."""
-    argv = ["buildctl", f"--addr={address}", "prune", '--filter=description~="fetched/modules"']
-    subprocess.run(argv, check=True, capture_output=True)
 
 
 def test_the_proxy_of_the_table(

@@ -19,7 +19,7 @@ import pytest
 from gomab_tasks.errors import CompileError
 from gomab_tasks.project import Project, open_project
 from gomab_tasks.tasks.images import images
-from tests.buildkit.conftest import GO_IMAGE
+from tests.buildkit.conftest import GO_IMAGE, prune_modules
 from tests.conftest import ModuleFactory, ToolFactory
 from tests.registry.tls import make_certificate, speaking_tls
 
@@ -89,6 +89,7 @@ def test_a_netrc_logs_in_to_a_proxy(
     tmp_path: Path,
 ) -> None:
     """The user's own ~/.netrc is what both backends log in with; the programs are the same."""
+    prune_modules(buildkit)
     root = module("fetched")
     home = tmp_path / "home"
     home.mkdir()
