@@ -46,7 +46,7 @@ def _without_mock() -> Iterator[None]:
 
     stand_in = ModuleType(_MOCK)
     vars(stand_in).update(Mock=object, __getattr__=load)
-    sys.modules[_MOCK] = stand_in
+    sys.modules.setdefault(_MOCK, stand_in)
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ def run_task(
 
 
 class _Run(Struct):
-    """Hold one run of a task; `project` once it is open."""
+    """Hold one run of a task; `project` once it is open, `made` once it failed with something to show."""
 
     door: Door
     task: Task
@@ -97,15 +97,16 @@ class _Run(Struct):
     processes: Processes
     needs_reader: bool
     project: Project | None = None
+    made: Any = None
 
     def ended(self, call: Callable[[], Outcome]) -> Outcome:
         """Call, and turn whatever is raised into an outcome."""
         try:
             return call()
         except KeyboardInterrupt:
-            return Outcome(StoppedError.exit_code, "interrupted")
+            return Outcome(StoppedError.exit_code, "interrupted", self.made)
         except GomabError as error:
-            return Outcome(error.exit_code, self.processes.redact(str(error)), error.result)
+            return Outcome(error.exit_code, self.processes.redact(str(error)), error.result or self.made)
         except Exception:  # noqa: BLE001 - a bug: its traceback is shown, without secrets
             return Outcome(1, self.processes.redact(traceback.format_exc()))
 
@@ -158,7 +159,11 @@ class _Run(Struct):
         )
         if project.root != Path.cwd():
             project.say(f"the project is in {os.path.relpath(project.root)}, where paths begin")
-        return self.task.function(self.project, **self.options)
+        try:
+            return self.task.function(self.project, **self.options)
+        except GomabError as error:
+            self.made = error.result  # an interruption of the wait has none
+            raise
 
     def tell(self, outcome: Outcome, *, as_json: bool) -> Outcome:
         """Write the result to stdout."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gomab_tasks.destinations.targets import Target, has_gone, remember
-from gomab_tasks.errors import GomabError, SettingsError, StoppedError
+from gomab_tasks.errors import GomabError, SettingsError
 from gomab_tasks.oci.descriptor import INDEX, Descriptor
 from gomab_tasks.oci.layout import Layout
 from gomab_tasks.oci.verify import VerifiedImage
 from gomab_tasks.output.built import Built
-from gomab_tasks.progress.events import step
+from gomab_tasks.progress.events import Step, step
 from gomab_tasks.project import Project
 from gomab_tasks.registry.client import Client
 from gomab_tasks.registry.referrers import Artifact
-from gomab_tasks.registry.transfer import Destination, Push, Pushed, read_content
+from gomab_tasks.registry.transfer import Push, Pushed, read_content
 from gomab_tasks.selection import Selection
 from gomab_tasks.units import columns
 
@@ -102,76 +103,82 @@ def publish(project: Project, parcels: Sequence[Parcel]) -> PushResult:
     Raises what `registry.transfer.push` does, with what is published by then as
     its result; for a tag that must not move before anything is sent.
     """
-    pushes = [_push_of(project, parcel) for parcel in parcels]
-    if len(pushes) > 1:
-        for push in pushes:
-            push.refuse_moves()
-    sent = [_send(project, *one) for one in zip(parcels, pushes, strict=True)]
-    done: list[Published] = []
-    for parcel, push, pushed in zip(parcels, pushes, sent, strict=True):
-        try:
-            _set_tags(project, parcel, push)
-        except GomabError as error:
-            error.result = _told_so_far(project, [*done, *_set_so_far(parcel, push, pushed)], error)
-            raise
-        remember(project, parcel.target.image, pushed.repository, pushed.digest)
-        done.append(_published(parcel, pushed))
-    return PushResult(tuple(done))
+    shipments = [_Shipment(project, parcel) for parcel in parcels]
+    if len(shipments) > 1:
+        for shipment in shipments:
+            shipment.push.refuse_moves()
+    try:
+        for shipment in shipments:
+            shipment.send()
+        for shipment in shipments:
+            shipment.set_tags()
+    except GomabError as error:
+        published = _published(shipments)
+        error.result = published if published.images else None
+        raise
+    return _published(shipments)
 
 
-def _set_so_far(parcel: Parcel, push: Push, pushed: Pushed) -> Iterator[Published]:
-    """Give what is published of an image whose tags could not all be set."""
-    lacking = set(pushed.moved) - set(push.moved)
-    if tags := tuple(tag for tag in pushed.tags if tag not in lacking):
-        yield _published(parcel, replace(pushed, tags=tags))
+class _Shipment:
+    """Carry out the push of one parcel, and know how far it came."""
+
+    def __init__(self, project: Project, parcel: Parcel) -> None:
+        self._project = project
+        self._parcel = parcel
+        self._place = parcel.target.destination
+        self._sent: Pushed | None = None
+        self._is_done = False
+        is_new = not has_gone(project, parcel.target.image, self._place.repository, parcel.root.digest)
+        destination = replace(self._place, artifacts=tuple(parcel.artifacts), is_new=is_new)
+        self.push = Push(parcel.client, read_content(parcel.layout, parcel.root), destination)
+
+    def send(self) -> None:
+        """Bring the content there; what has no tags is done with that."""
+        with self._step("push") as running:
+            self._sent = self.push.send(running)
+            if not self._place.tags:
+                self._store_root()
+
+    def set_tags(self) -> None:
+        """Set the tags, if it has any."""
+        if self._place.tags:
+            with self._step("tag") as running:
+                self._store_root()
+                running.result = ", ".join(self._place.tags)
+
+    def _step(self, name: str) -> AbstractContextManager[Step]:
+        return step(self._project.emit, name, self._parcel.target.image, self._parcel.platform)
+
+    def _store_root(self) -> None:
+        self.push.set_tags()
+        self._is_done = True
+        remember(self._project, self._parcel.target.image, self._place.repository, self._parcel.root.digest)
+
+    def published(self) -> Iterator[Published]:
+        """Give what is in the registry by now under a name that leads to it, with the tags that do."""
+        if self._sent is None:
+            return
+        lacking = set(self._sent.moved) - set(self.push.moved)
+        tags = tuple(tag for tag in self._sent.tags if tag not in lacking)
+        if tags or self._is_done:
+            yield _published_of(self._parcel, self._sent, tags)
 
 
-def _told_so_far(project: Project, done: Sequence[Published], error: GomabError) -> PushResult | None:
-    if not done:
-        return None
-    if isinstance(error, StoppedError):  # which ends the run without a result
-        project.warn(f"published before that: {', '.join(ref for one in done for ref in one.references)}")
-    return PushResult(tuple(done))
+def _published(shipments: Sequence[_Shipment]) -> PushResult:
+    return PushResult(tuple(one for shipment in shipments for one in shipment.published()))
 
 
-def _push_of(project: Project, parcel: Parcel) -> Push:
-    content = read_content(parcel.layout, parcel.root)
-    return Push(parcel.client, content, _destination(project, parcel))
-
-
-def _send(project: Project, parcel: Parcel, push: Push) -> Pushed:
-    with step(project.emit, "push", parcel.target.image, parcel.platform) as running:
-        pushed = push.send(running)
-        if not pushed.tags:
-            push.set_tags()  # the root by its digest
-        return pushed
-
-
-def _set_tags(project: Project, parcel: Parcel, push: Push) -> None:
-    if tags := parcel.target.destination.tags:
-        with step(project.emit, "tag", parcel.target.image) as running:
-            push.set_tags()
-            running.result = ", ".join(tags)
-
-
-def _destination(project: Project, parcel: Parcel) -> Destination:
-    destination = parcel.target.destination
-    is_new = not has_gone(project, parcel.target.image, destination.repository, parcel.root.digest)
-    return replace(destination, artifacts=tuple(parcel.artifacts), is_new=is_new)
-
-
-def _published(parcel: Parcel, pushed: Pushed) -> Published:
-    """Say what a push has done for an image."""
+def _published_of(parcel: Parcel, sent: Pushed, tags: tuple[str, ...]) -> Published:
     return Published(
         parcel.target.image,
-        str(pushed.repository),
-        pushed.tags,
-        pushed.digest,
+        str(sent.repository),
+        tags,
+        sent.digest,
         tuple(PlatformDigest(str(one.platform), one.manifest.digest) for one in parcel.images),
-        pushed.blobs,
-        pushed.sent_blobs,
-        pushed.mounted_blobs,
-        pushed.sent_size,
+        sent.blobs,
+        sent.sent_blobs,
+        sent.mounted_blobs,
+        sent.sent_size,
         tuple(dict.fromkeys(artifact.artifact_type for artifact in parcel.artifacts)),
     )
 
