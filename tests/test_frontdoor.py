@@ -280,6 +280,22 @@ def test_signals(door: Door, number: signal.Signals, code: int, message: str) ->
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
+def test_what_an_interrupted_task_had_made(door: Door) -> None:
+    """It is told as that of a failure is."""
+
+    def publish(project: Project) -> Answer:
+        """Publish."""
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            project.processes.run(["sleep", "60"])
+        except GomabError as error:
+            error.result = Answer(1)
+            raise
+        return Answer(2)
+
+    assert run_task(door, Task(publish), {}) == Outcome(130, "interrupted", Answer(1))
+
+
 def test_nohup(door: Door) -> None:
     """Who started gomab with SIGHUP ignored wants it to survive the terminal."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -241,6 +241,18 @@ def test_what_was_sent_before_is_asked_for_first(module: Module) -> None:
         assert log().count("POST") == 5
 
 
+def test_platforms_that_went_by_digest_are_told(two: Path) -> None:
+    """One that is there when another fails can be joined all the same."""
+    image(open_project(two), arch=("arm64",))
+    with serving() as state:
+        state.fail("PUT /v2/worker/manifests/", answering(403))
+        with pytest.raises(RegistryError) as caught:
+            push(open_project(two), repository=f"{state.address}/{{image}}", arch=("arm64",))
+        result = caught.value.result
+        assert isinstance(result, PushResult)
+        assert [(one.image, one.remark) for one in result.images] == [("api", "(linux/arm64, without a tag)")]
+
+
 def test_every_image_without_a_repository_is_told(two: Path) -> None:
     """What is missing for all of them needs one run to find."""
     with pytest.raises(SettingsError) as caught:
