@@ -11,7 +11,8 @@ from gomab_tasks.process import Completed
 _SIGNS = re.compile(
     r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
     r"|invalid version: |unrecognized import path|: reading (https?|file)://|: git (?:ls-remote|init|fetch) "
-    r"|executable file not found|\(replaced by "
+    r"|\(replaced by |^(?!.*VCS status).*\"(?:git|hg|svn|bzr|fossil)\": executable file not found",
+    re.MULTILINE,
 )
 
 
@@ -104,7 +105,7 @@ _CURES = (
         ),
     ),
     (
-        r"certificate|x509: ",
+        r"SSL certificate problem|x509: ",
         (
             "its host's certificate is not trusted; name its authority in SSL_CERT_FILE for Go, and in "
             "http.sslCAInfo for git"

@@ -34,6 +34,8 @@ def test_failed_downloads_are_told_from_failed_compiles(case: str) -> None:
         "main.go:4:2: package example.com/app/nothing is not in std",
         "main.go:4:2: no required module provides package example.com/a; to add it:\n\tgo get example.com/a",
         "go: updates to go.mod needed; to update it:\n\tgo mod tidy",
+        'error obtaining VCS status: exec: "git": executable file not found in $PATH',
+        'go: error obtaining buildID for go tool compile: exec: "nosuch": executable file not found in $PATH',
     ],
 )
 def test_failed_compiles_are_no_downloads(words: str) -> None:
