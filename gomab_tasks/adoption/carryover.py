@@ -17,7 +17,16 @@ from gomab_tasks.adoption.image import carry_image
 from gomab_tasks.adoption.ownership import say_copied_ownership
 from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
 from gomab_tasks.adoption.recipe import Recipe, Stage
-from gomab_tasks.adoption.runs import is_idle, is_installing, is_preparing, is_removing, may_compile
+from gomab_tasks.adoption.runs import (
+    LOGINS,
+    is_idle,
+    is_installing,
+    is_login,
+    is_preparing,
+    is_removing,
+    may_compile,
+)
+from gomab_tasks.adoption.shell import Command
 from gomab_tasks.adoption.starting import carry_start
 from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.golang.module import MainPackage
@@ -164,8 +173,13 @@ def _say_commands(stage: Stage, contents: Contents) -> None:
         is_past = is_removing(command) and place > max(builds, default=place)
         if place in builds or is_past or is_idle(command) or is_installing(command) or is_preparing(command):
             continue
-        why = _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
-        contents.findings.say(line, f"RUN {command.text}: {why}")
+        contents.findings.say(line, f"RUN {command.text}: {_cure(command, contents)}")
+
+
+def _cure(command: Command, contents: Contents) -> str:
+    if is_login(command):
+        return LOGINS
+    return _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
 
 
 def _say_releaser(contents: Contents) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from gomab_tasks.adoption.expansion import UnknownValueError, expand, split_words
 from gomab_tasks.adoption.gobuild import GoBuild, read_go_build
 from gomab_tasks.adoption.recipe import Stage, Step
-from gomab_tasks.adoption.shell import Command, read_commands
+from gomab_tasks.adoption.shell import Command, read_commands, spelled
 from gomab_tasks.golang.module import MainPackage
 
 _ANY_NAME = re.compile(r"\\\$\w+")
@@ -84,7 +84,8 @@ def commands_of(step: Step) -> list[Command]:
     try:
         return read_commands(step)
     except ValueError:
-        return [Command((step.instruction.text,), {}, step.scope.workdir or "/")]
+        text = step.instruction.text
+        return [Command((text,), {}, step.scope.workdir or "/", spelled(text))]
 
 
 def builds_of(stage: Stage) -> Iterator[GoBuild]:

@@ -37,6 +37,8 @@ _UPGRADES = frozenset({"dist-upgrade", "full-upgrade", "upgrade"})
 _REMOVALS = frozenset({"autoremove", "del", "erase", "purge", "remove"})
 _OF_INSTALLERS = ("/etc/apk/", "/etc/apt/", "/etc/yum.repos.d/")
 _NOTHING = "gomab runs nothing in images"
+LOGINS = "with dockerfile.netrc = true, logins for private modules are read from a secret"
+"""What is said of a file of logins that a build stage writes."""
 _BUILDERS = "ash bash bazel bazelisk dash gmake goreleaser just mage make ninja sh task"
 _IDLE_GO = frozenset({"--wrap", "list", "mod", "version"})
 
@@ -49,7 +51,8 @@ def carry_run(step: Step, contents: Contents) -> None:
         if is_installing(command):
             _carry_packages(command, step, contents)
         elif not _is_idle_here(command, contents):
-            contents.findings.say(step.instruction.line, f"RUN {command.text}: {_NOTHING}")
+            why = LOGINS if contents.is_compiling and is_login(command) else _NOTHING
+            contents.findings.say(step.instruction.line, f"RUN {command.text}: {why}")
 
 
 def _is_idle_here(command: Command, contents: Contents) -> bool:
@@ -80,6 +83,11 @@ def _is_idle_go(words: Sequence[str]) -> bool:
         case ["mod", verb, *_]:
             return verb not in ("edit", "init", "tidy")
     return not words or words[0] in _IDLE_GO
+
+
+def is_login(command: Command) -> bool:
+    """Tell whether a command writes logins for private modules alone."""
+    return bool(command.writes) and all(posixpath.basename(path) == ".netrc" for path in command.writes)
 
 
 def is_removing(command: Command) -> bool:

@@ -7,6 +7,7 @@ behind a `?`. In a field nothing means anything to a shell, so words stay whole.
 
 from __future__ import annotations
 
+import io
 import posixpath
 import re
 import shlex
@@ -15,13 +16,12 @@ from itertools import chain
 
 from msgspec import Struct
 
-from gomab_tasks.adoption.expansion import UnknownValueError
+from gomab_tasks.adoption.expansion import UnknownValueError, split_words
 from gomab_tasks.adoption.recipe import Step, braced
 from gomab_tasks.adoption.syntax import HEREDOC, Instruction
+from gomab_tasks.secrets import redactor
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
-# Begins a word that is no argument, but a file that the command writes.
-_WRITTEN = "\ue002"
 # Characters that a shell reads, moved to where it does not.
 _MEANINGFUL = re.compile(r"[\s;&|<>()\"'\\$]")
 _MOVED, _SHIFT = re.compile("[\ue100-\ue1ff]"), 0xE100
@@ -47,23 +47,31 @@ class Command(Struct, frozen=True):
         words: without quotes, variables replaced where they are known; `:` where there are none.
         variables: every variable that it sees.
         folder: where it runs, absolute.
-        writes: the files that its output goes to, as written; devices are none.
+        text: for people, on one line, as the Dockerfile has it; of one that writes files, which.
+        writes: the files that its output goes to, relative or not; devices are none.
     """
 
     words: tuple[str, ...]
     variables: Mapping[str, str]
     folder: str
+    text: str
     writes: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """Spell it for people, on one line."""
-        words = [*self.words, *(f"> {path}" for path in self.writes)]
-        return " ".join(" ".join(map(plain, words)).split())
 
     def path(self, text: str) -> str:
         """Make a path absolute."""
         return posixpath.normpath(posixpath.join(self.folder, text))
+
+
+class _Part(Struct, frozen=True):
+    """Hold what stands between two operators; values are not yet put in.
+
+    Attributes:
+        text: as it is written, with quotes.
+    """
+
+    words: Sequence[str]
+    writes: Sequence[str] = ()
+    text: str = ""
 
 
 def read_commands(step: Step) -> list[Command]:
@@ -75,14 +83,20 @@ def read_commands(step: Step) -> list[Command]:
     """
     known = {name: _marked(value) for name, value in step.scope.templates.items()}
     folder = step.scope.workdir or "/"
-    if step.instruction.words is not None:
-        return [Command(step.instruction.words or (_NOTHING,), known, folder)]
-    text = _script(step.instruction)
+    words = step.instruction.words
+    if words is not None and not _is_script(words):
+        return [Command(words or (_NOTHING,), known, folder, spelled(step.instruction.text))]
+    text = words[2] if words else _script(step.instruction)
     interpreter = re.match(r"#![ \t]*(?:\S*/env[ \t]+)?(\S.*)", text)
     if interpreter and not _SHELL.fullmatch(interpreter[1].strip()):
-        return [Command(tuple(interpreter[1].split()), known, folder)]
+        return [Command(tuple(interpreter[1].split()), known, folder, spelled(interpreter[1]))]
     text = re.sub(r"(?m)^\s*#.*", "", text.replace("\\\n", " "))
-    return list(_commands(_hidden(text), known, folder))
+    return list(_commands(text, known, folder))
+
+
+def _is_script(words: Sequence[str]) -> bool:
+    """Tell whether words start a shell with the text that it is to read."""
+    return bool(words[2:] and words[1].endswith("c") and _SHELL.fullmatch(" ".join(words[:2])))
 
 
 def _script(instruction: Instruction) -> str:
@@ -136,13 +150,27 @@ def plain(text: str) -> str:
     return _FIELD.sub(lambda match: _moved_back(match[1].removeprefix("?")), text)
 
 
+def spelled(text: str) -> str:
+    """Spell a command for people: as it is written, but on one line, and without logins.
+
+    What is set for it alone goes, and a script that writes files: either may hold a secret.
+    """
+    words = split_words(text, "\\")
+    while words and (words[0] in _KEYWORDS.split() or _ASSIGNMENT.fullmatch(words[0])):
+        words.pop(0)
+    if _is_script(words) and ">" in text:
+        words[2:] = ["…"]
+    return redactor()(" ".join(" ".join(words).split()))
+
+
 def _marked(text: str) -> str:
     return _TEMPLATE.sub(lambda part: f"{_OPEN}{part[1]}{_CLOSE}" if part[1] else part[0][0], text)
 
 
-def _hidden(text: str) -> str:
-    """Put a field in the place of each `$(…)` and `` `…` ``."""
+def _hidden(text: str) -> tuple[str, list[str]]:
+    """Put a field in the place of each `$(…)` and `` `…` ``, and list those."""
     parts: list[str] = []
+    hidden: list[str] = []
     position = 0
     while match := re.compile(r"\$\((?!\()|`").search(text, position):
         end = _end(text, match.end()) if match[0] != "`" else text.find("`", match.end())
@@ -153,7 +181,8 @@ def _hidden(text: str) -> str:
         moved = _MEANINGFUL.sub(lambda found: chr(ord(found[0]) + _SHIFT), field)
         parts += [text[position : match.start()], _OPEN, moved, _CLOSE]
         position = end + 1
-    return "".join([*parts, text[position:]])
+        hidden.append(text[match.start() : position])
+    return "".join([*parts, text[position:]]), hidden
 
 
 def _moved_back(text: str) -> str:
@@ -200,16 +229,15 @@ def _git_field(words: list[str]) -> str:
 
 def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Command]:
     variables = dict(known)
-    pending = list(_split(text))
+    pending = list(_split(*_hidden(text)))
     while pending:
-        found = pending.pop(0)
-        words = [word for word in found if not word.startswith(_WRITTEN)]
-        writes = [word.removeprefix(_WRITTEN) for word in found if word.startswith(_WRITTEN)]
+        part = pending.pop(0)
+        words = list(part.words)
         given: dict[str, str] = {}
         while words and (words[0] in _KEYWORDS.split() or _ASSIGNMENT.fullmatch(words[0])):
             if assignment := _ASSIGNMENT.fullmatch(words.pop(0)):
                 given[assignment[1]] = fill(assignment[2], variables | given)
-        if not words and not writes:  # assigned, or exported, for what follows
+        if not words and not part.writes:  # assigned, or exported, for what follows
             variables |= given
             continue
         filled = tuple(fill(word, variables | given) for word in words or [_NOTHING])
@@ -219,53 +247,63 @@ def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Comm
         elif filled[0] == "cd" and len(filled) > 1:
             folder = posixpath.normpath(posixpath.join(folder, filled[1]))
         else:
-            files = tuple(fill(path, variables | given) for path in writes)
-            yield Command(filled, variables | given, folder, files)
+            files = tuple(fill(path, variables | given) for path in part.writes)
+            shown = f"writes {', '.join(map(plain, part.writes))}" if files else spelled(part.text)
+            yield Command(filled, variables | given, folder, shown, files)
 
 
-def _unrolled(head: Sequence[str], following: list[list[str]]) -> list[list[str]]:
+def _unrolled(head: Sequence[str], following: list[_Part]) -> list[_Part]:
     """Put the body of `for NAME in WORDS` there for each word; once where one is not known."""
     end = _end_of_loop(following)
     body, rest = following[:end], following[end:]
     values = " ".join(head[3:]).split()
     if not values or any(map(_UNSETTLED.search, values)):
         return following
-    # Lists are used up by who reads them.
-    passes = ([[f"{head[1]}={value}"], *map(list, body)] for value in values)
+    passes = ([_Part([f"{head[1]}={value}"]), *body] for value in values)
     return [*chain.from_iterable(passes), *rest]
 
 
-def _end_of_loop(following: Sequence[Sequence[str]]) -> int:
+def _end_of_loop(following: Sequence[_Part]) -> int:
     depth = 1
-    for number, words in enumerate(following):
-        first = next((word for word in words if word not in ("do", "then", "else")), "")
+    for number, part in enumerate(following):
+        first = next((word for word in part.words if word not in ("do", "then", "else")), "")
         depth += (first in _LOOPS) - (first == "done")
         if not depth:
             return number
     return len(following)
 
 
-def _split(text: str) -> Iterator[list[str]]:
+def _split(text: str, hidden: Sequence[str]) -> Iterator[_Part]:
     """Split into simple commands; of what is redirected, only the files that are written stay."""
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=_PUNCTUATION)
+    fields = iter(hidden)
+    for words, writes, start, end in _spans(text):
+        yield _Part(words, writes, _FIELD.sub(lambda _: next(fields), text[start:end]))
+
+
+def _spans(text: str) -> Iterator[tuple[list[str], list[str], int, int]]:
+    """Give words and written files between operators, and from where to where they stand."""
+    stream = io.StringIO(text)
+    lexer = shlex.shlex(stream, posix=True, punctuation_chars=_PUNCTUATION)
     lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t\r", True, ""
     words: list[str] = []
     writes: list[str] = []
+    start = 0
     tokens = iter(lexer)
     for token in tokens:
-        if not token or token.strip(_PUNCTUATION):
+        end = text.rfind(token, 0, stream.tell())  # the lexer reads one character ahead
+        if not token or token.strip(_PUNCTUATION) or text[:end].endswith("\\"):
             words.append(token)
         elif set(token) & {"<", ">"}:
             writes += _written(token, next(tokens, ""))
             if words and words[-1].isdecimal():  # the number of a stream
                 words.pop()
         else:
-            yield [*words, *writes]
-            words, writes = [], []
-    yield [*words, *writes]
+            yield words, writes, start, end
+            words, writes, start = [], [], end + len(token)
+    yield words, writes, start, len(text)
 
 
 def _written(operator: str, target: str) -> Iterator[str]:
     """Give the file that a redirection writes, if it does: no stream, no device."""
     if ">" in operator and target.strip("-0123456789") and not target.startswith(("/dev/", "/proc/")):
-        yield f"{_WRITTEN}{target}"
+        yield target

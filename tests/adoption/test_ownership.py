@@ -15,6 +15,7 @@ OWNERS = (
 FOLDERS = "image.volumes makes folders that belong to the user"
 RUNS_NOTHING = "gomab runs nothing in images"
 BEFORE = "gomab runs go build alone; run it before"
+LOGINS = "with dockerfile.netrc = true, logins for private modules are read from a secret"
 NO_ACCOUNTS = "gomab adds no accounts; HOME is / unless image.env sets it"
 
 
@@ -115,18 +116,20 @@ def test_a_volume_of_a_named_user(project: Path) -> None:
 
 
 WRITTEN = {
-    "echo 'hosts: files dns' > /etc/nsswitch.conf": ["RUN echo hosts: files dns > /etc/nsswitch.conf"],
-    "[ -e /x ] && echo a >> /x || printenv > /y": ["RUN echo a > /x", "RUN printenv > /y"],
-    "{ echo a; echo b; } > /x": ["RUN : > /x"],
-    "<<E\necho 'a\n b' > /x\nE": ["RUN echo a b > /x"],
-    "<<EOF cat > /etc/motd\nhello\nEOF": ["RUN cat > /etc/motd"],
-    "update-ca-certificates > /log": ["RUN update-ca-certificates > /log"],
+    "echo 'hosts: files dns' > /etc/nsswitch.conf": ["RUN writes /etc/nsswitch.conf"],
+    "[ -e /x ] && echo a >> /x || printenv > /y": ["RUN writes /x", "RUN writes /y"],
+    "{ echo a; echo b; } > /x": ["RUN writes /x"],
+    "<<E\necho 'a\n b' > /x\nE": ["RUN writes /x"],
+    "<<EOF cat > /etc/motd\nhello\nEOF": ["RUN writes /etc/motd"],
+    "update-ca-certificates > /log": ["RUN writes /log"],
+    "P=hunter2 && echo $P > /pw; echo b >> /pw": ["RUN writes /pw"],
+    """["/bin/sh", "-c", "echo ghp_x > /pw"]""": ["RUN writes /pw"],
 }
 
 
 @pytest.mark.parametrize("run", WRITTEN)
 def test_written(run: str, project: Path) -> None:
-    """A file that a shell writes is said as any other command."""
+    """Of a command that writes a file, only the file is said: its text may be a secret."""
     assert remarks_of_image(project, run) == [f"{text}: {RUNS_NOTHING}" for text in WRITTEN[run]]
 
 
@@ -169,7 +172,8 @@ BUILDING = {
     "chown -R 1000 /src": [],
     "chmod 0500 /out/api": [f"RUN chmod 0500 /out/api: {MODES}"],
     "chmod +x /out/api ./build.sh": [],
-    "echo v1 > version.txt": [f"RUN echo v1 > version.txt: {BEFORE}"],
+    "echo v1 > version.txt": [f"RUN writes version.txt: {BEFORE}"],
+    "echo machine h password ghp_x >> ~/.netrc": [f"RUN writes ~/.netrc: {LOGINS}"],
     "echo https://mirror > /etc/apk/repositories": [],
     "rm -f debug.go": [],
     "go env -w GOFLAGS=-tags=x": [f"RUN go env -w GOFLAGS=-tags=x: {BEFORE}"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gomab_tasks.adoption.expansion import UnknownValueError
+from gomab_tasks.adoption.programs import commands_of
 from gomab_tasks.adoption.recipe import read_recipe
 from gomab_tasks.adoption.shell import git_field, plain, read_commands, template
 from gomab_tasks.adoption.syntax import read_source
@@ -80,6 +81,30 @@ def test_what_is_written(run: str) -> None:
     (stage,) = read_recipe(source).stages
     found = [(" ".join(one.words), list(one.writes)) for one in read_commands(stage.steps[-1])]
     assert found == WRITES[run]
+
+
+SHOWN = {
+    'adduser --gecos "" "$USER"': ['adduser --gecos "" "$USER"'],
+    "a  'b \\\n c' && T=ghp_x sudo d": ["a 'b c'", "d"],
+    "a 2>&1 >/dev/null;b;; c": ["a 2>&1 >/dev/null", "b", "c"],
+    "if ! a; then b; fi": ["a", "b"],
+    "make V=$(git describe) W=`date`": ["make V=$(git describe) W=`date`"],
+    "find . -exec a {} \\; -print && b": ["find . -exec a {} \\; -print", "b"],
+    "echo $USER > $USER.txt >> 'b c'": ["writes $USER.txt, b c"],
+    "git clone https://me:ghp_x@h/x": ["git clone https://***@h/x"],
+    "sh -c 'echo ghp_x > ~/.netrc'": ["sh -c …"],
+    '["a", "b c"]': ['["a", "b c"]'],
+    '["sh", "-ec", "a \'$USER\' && b"]': ["a '$USER'", "b"],
+    "a 'b": ["a 'b"],
+}
+
+
+@pytest.mark.parametrize("run", SHOWN)
+def test_what_is_shown(run: str) -> None:
+    """People see a command as it is written, values not put in, and nothing that may be secret."""
+    source = read_source("Dockerfile", f"FROM a\nENV USER=hunter2\nRUN {run}\n".encode())
+    (stage,) = read_recipe(source).stages
+    assert [one.text for one in commands_of(stage.steps[-1])] == SHOWN[run]
 
 
 LOOPS = {
