@@ -10,23 +10,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gomab_tasks.adoption.access import carry_access
+from gomab_tasks.adoption.building import say_commands
 from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.findings import Findings, Path, Value
-from gomab_tasks.adoption.gobuild import carry_builds, read_go_build
+from gomab_tasks.adoption.gobuild import carry_builds
 from gomab_tasks.adoption.image import carry_image
 from gomab_tasks.adoption.ownership import say_copied_ownership
-from gomab_tasks.adoption.programs import Ground, builds_of, commands_of, mains_of
+from gomab_tasks.adoption.programs import Ground, builds_of, mains_of
 from gomab_tasks.adoption.recipe import Recipe, Stage
-from gomab_tasks.adoption.runs import (
-    LOGINS,
-    is_idle,
-    is_installing,
-    is_login,
-    is_preparing,
-    is_removing,
-    may_compile,
-)
-from gomab_tasks.adoption.shell import Command
 from gomab_tasks.adoption.starting import carry_start
 from gomab_tasks.contents.rootfs import DEFAULT_USER
 from gomab_tasks.golang.module import MainPackage
@@ -36,8 +27,6 @@ Keys = dict[Path, Value]
 # Names that say nothing of a program, and names of folders, which -o may mean.
 _ANYTHING = frozenset({"app", "cmd", "main", "src"})
 _FOLDERS = frozenset({"bin", "build", "dist", "out"})
-_ALONE = "gomab runs go build alone; run it before"
-_UNREAD = "seems to compile a program; its flags are not read: set go.variables, go.ldflags, go.tags"
 _NAME = re.compile(r"\$(\w+)")
 _RELEASERS = (".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml")
 
@@ -125,7 +114,7 @@ def _carry_target(recipe: Recipe, stage: Stage, ground: Ground) -> Target:
     if mains and not builds:
         _say_releaser(contents)
     for one in used[1:]:
-        _say_commands(one, contents)
+        say_commands(one, used, contents)
         say_copied_ownership(one, used, contents)
     has_user = any(step.instruction.name == "USER" for step in stage.all_steps())
     if mains and not contents.has_base and not has_user:
@@ -161,25 +150,6 @@ def _used(stage: Stage, recipe: Recipe) -> Iterator[Stage]:
         names = [step.instruction.flag("from") for step in one.all_steps()]
         pending += filter(None, [recipe.find(name) for name in names if name])
     yield from seen
-
-
-def _say_commands(stage: Stage, contents: Contents) -> None:
-    """Say what a stage runs besides Go: the sources may need it, or it compiles a program."""
-    commands = [
-        (step.instruction.line, command) for step in stage.all_steps() for command in commands_of(step)
-    ]
-    builds = [place for place, (line, command) in enumerate(commands) if read_go_build(command, line)]
-    for place, (line, command) in enumerate(commands):
-        is_past = is_removing(command) and place > max(builds, default=place)
-        if place in builds or is_past or is_idle(command) or is_installing(command) or is_preparing(command):
-            continue
-        contents.findings.say(line, f"RUN {command.text}: {_cure(command, contents)}")
-
-
-def _cure(command: Command, contents: Contents) -> str:
-    if is_login(command):
-        return LOGINS
-    return _UNREAD if contents.has_guessed and may_compile(command) else _ALONE
 
 
 def _say_releaser(contents: Contents) -> None:

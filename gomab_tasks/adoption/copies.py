@@ -5,12 +5,12 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gomab_tasks.adoption.contents import Contents, known_folders
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
 from gomab_tasks.adoption.findings import Findings
-from gomab_tasks.adoption.known import carry_known
+from gomab_tasks.adoption.known import carry_known, is_replaced
 from gomab_tasks.adoption.modes import (
     MODES,
     OWNERS,
@@ -46,6 +46,18 @@ def carry_copy(step: Step, contents: Contents) -> None:
             _copy_from(origin, source, copy, contents)
         else:
             _copy_context(source, copy, contents)
+
+
+def copied_paths(stage: Stage, used: Iterable[Stage], contents: Contents) -> list[str]:
+    """List what stages copy from another one, but for what keys stand for."""
+    steps = [step for one in used for step in one.all_steps() if step.instruction.flag("from")]
+    found: list[str] = []
+    for step in steps:
+        if contents.recipe.find(step.instruction.flag("from")) is stage:
+            copy = read_copy(step, contents.escape)
+            paths = [posixpath.normpath(posixpath.join("/", source)) for source in copy.sources]
+            found += [path for path in paths if not is_replaced(_into(copy, path, contents))]
+    return found
 
 
 def say_left_out(step: Step, contents: Contents) -> None:

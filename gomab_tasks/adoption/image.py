@@ -7,6 +7,7 @@ import re
 from gomab_tasks.adoption.accounts import made_accounts
 from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.copies import carry_copy, say_left_out
+from gomab_tasks.adoption.known import say_accounts
 from gomab_tasks.adoption.modes import read_chmods, say_lost_modes
 from gomab_tasks.adoption.ownership import say_ownership
 from gomab_tasks.adoption.properties import carry_property
@@ -26,6 +27,7 @@ def carry_image(contents: Contents) -> None:
     _carry_workdir(contents)
     for step in contents.stage.all_steps():
         _carry_step(step, contents)
+    say_accounts(contents)
     say_ownership(contents)
     chmods = list(read_chmods(contents.stage))
     for file in contents.files:

@@ -8,7 +8,8 @@ from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.programs import read_copy
 from gomab_tasks.adoption.recipe import Step
 
-_CERTIFICATES = ("/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
+CERTIFICATES = ("/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates")
+"""Where systems have certificates."""
 _ZONE_FOLDER = "/usr/share/zoneinfo"
 _LOCAL_TIME = "/etc/localtime"
 _ZONES = (_ZONE_FOLDER, "/usr/local/go/lib/time")
@@ -31,15 +32,27 @@ def carry_known(path: str, target: str, step: Step, contents: Contents) -> bool:
     """
     if target == _LOCAL_TIME:
         _carry_local_time(path, step, contents)
-    elif path.startswith(_CERTIFICATES):
+    elif path.startswith(CERTIFICATES):
         _carry_certificates(target, step, contents)
     elif path.startswith(_ZONES):
         _carry_zones(target, step, contents)
-    elif path in _ACCOUNTS:
-        _say_accounts(path, step, contents)
+    elif target in _ACCOUNTS:
+        _carry_accounts(target, step, contents)
     else:
         return path == _TEMPORARY
     return True
+
+
+def is_replaced(target: str) -> bool:
+    """Tell whether keys stand for a file of the image, wherever it came from."""
+    return target == _LOCAL_TIME or target in _ACCOUNTS
+
+
+def say_accounts(contents: Contents) -> None:
+    """Say which accounts of a copied file are not in the image, unless its user is."""
+    if ("image", "user") not in contents.findings.keys:
+        for path, line in contents.account_files.items():
+            contents.findings.say(line, _ACCOUNTS[path])
 
 
 def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
@@ -56,7 +69,7 @@ def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
 
 def has_own_certificates(contents: Contents) -> bool:
     """Tell whether files of the project are to be trusted, which an update would have put into the bundle."""
-    return any(file["to"].startswith(_CERTIFICATES) for file in contents.files)
+    return any(file["to"].startswith(CERTIFICATES) for file in contents.files)
 
 
 def _carry_local_time(path: str, step: Step, contents: Contents) -> None:
@@ -75,7 +88,7 @@ def _carry_local_time(path: str, step: Step, contents: Contents) -> None:
 
 def _carry_certificates(target: str, step: Step, contents: Contents) -> None:
     keep_for_scratch("ca-certificates", step, contents)
-    if not target.startswith(_CERTIFICATES):
+    if not target.startswith(CERTIFICATES):
         _say_elsewhere("certificates", "/etc/ssl/certs/ca-certificates.crt", target, step, contents)
     stage = contents.recipe.find(step.instruction.flag("from"))
     if stage and any(_adds_certificates(one, contents) for one in stage.all_steps()):
@@ -87,7 +100,7 @@ def _carry_certificates(target: str, step: Step, contents: Contents) -> None:
 
 def _adds_certificates(step: Step, contents: Contents) -> bool:
     is_copy = step.instruction.name in ("ADD", "COPY") and not step.instruction.flag("from")
-    return is_copy and read_copy(step, contents.escape).target.startswith(_CERTIFICATES)
+    return is_copy and read_copy(step, contents.escape).target.startswith(CERTIFICATES)
 
 
 def _carry_zones(target: str, step: Step, contents: Contents) -> None:
@@ -100,6 +113,9 @@ def _say_elsewhere(what: str, place: str, target: str, step: Step, contents: Con
     contents.findings.say(step.instruction.line, f"{target} is not in the image: {what} are in {place}")
 
 
-def _say_accounts(path: str, step: Step, contents: Contents) -> None:
-    text = f"gomab adds no accounts to a base: {path} stays" if contents.has_base else _ACCOUNTS[path]
-    contents.findings.say(step.instruction.line, text)
+def _carry_accounts(target: str, step: Step, contents: Contents) -> None:
+    if contents.has_base:
+        text = f"gomab adds no accounts to a base: {target} stays"
+        contents.findings.say(step.instruction.line, text)
+    else:
+        contents.account_files[target] = step.instruction.line

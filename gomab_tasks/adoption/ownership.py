@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from gomab_tasks.adoption.accounts import is_account, is_user, made_home
 from gomab_tasks.adoption.contents import Contents, known_folders
+from gomab_tasks.adoption.copies import copied_paths
 from gomab_tasks.adoption.modes import MODES, OWNERS, Change, is_within, read_changes
-from gomab_tasks.adoption.programs import commands_of, programs_of, read_copy
+from gomab_tasks.adoption.programs import commands_of, programs_of
 from gomab_tasks.adoption.recipe import Stage, Step
 from gomab_tasks.adoption.shell import Command
 
@@ -28,7 +28,7 @@ def say_ownership(contents: Contents) -> None:
 
 def say_copied_ownership(stage: Stage, used: Iterable[Stage], contents: Contents) -> None:
     """Say it of what other stages copy from a stage."""
-    copied = [path for one in used for path in _copied(stage, one, contents)]
+    copied = copied_paths(stage, used, contents)
     for command, change in read_changes(stage):
         is_copied = any(change.reaches(path) or _is_below(path, change) for path in copied)
         if is_copied and not change.is_plain:
@@ -48,13 +48,6 @@ def _say_copied_folders(step: Step, stage: Stage, copied: Sequence[str], content
 
 def _say(command: Command, change: Change, contents: Contents) -> None:
     contents.findings.say(change.line, f"RUN {command.text}: {MODES if change.verb == 'chmod' else _OWNERS}")
-
-
-def _copied(stage: Stage, other: Stage, contents: Contents) -> Iterator[str]:
-    for step in other.all_steps():
-        if (origin := step.instruction.flag("from")) and contents.recipe.find(origin) is stage:
-            for source in read_copy(step, contents.escape).sources:
-                yield posixpath.normpath(posixpath.join("/", source))
 
 
 def _is_below(folder: str, change: Change) -> bool:

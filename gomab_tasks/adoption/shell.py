@@ -32,6 +32,7 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _PUNCTUATION = ";&|<>()\n"
 _KEYWORDS = "if then else elif fi while until do done { } ! time exec sudo env export"
 _NOTHING = ":"
+_PRINTERS = frozenset({_NOTHING, "cat", "echo", "printenv", "printf"})
 _LOOPS = frozenset({"for", "while", "until"})
 _SHELL = re.compile(r"(?:[\w/.-]*/)?(?:ash|bash|dash|sh)(?:\s+-\w+)*")
 # In a script, what Dockerfiles want apart may stand together: `cat<<EOF>file`.
@@ -47,7 +48,7 @@ class Command(Struct, frozen=True):
         words: without quotes, variables replaced where they are known; `:` where there are none.
         variables: every variable that it sees.
         folder: where it runs, absolute.
-        text: for people, on one line, as the Dockerfile has it; of one that writes files, which.
+        text: for people, on one line, as the Dockerfile has it; of one that writes text, the files.
         writes: the files that its output goes to, relative or not; devices are none.
     """
 
@@ -56,6 +57,11 @@ class Command(Struct, frozen=True):
     folder: str
     text: str
     writes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What starts, without its folder."""
+        return posixpath.basename(self.words[0])
 
     def path(self, text: str) -> str:
         """Make a path absolute."""
@@ -248,8 +254,14 @@ def _commands(text: str, known: Mapping[str, str], folder: str) -> Iterator[Comm
             folder = posixpath.normpath(posixpath.join(folder, filled[1]))
         else:
             files = tuple(fill(path, variables | given) for path in part.writes)
-            shown = f"writes {', '.join(map(plain, part.writes))}" if files else spelled(part.text)
-            yield Command(filled, variables | given, folder, shown, files)
+            yield Command(filled, variables | given, folder, _shown(part, filled[0]), files)
+
+
+def _shown(part: _Part, name: str) -> str:
+    """Spell a command for people; of text that goes into files, only those."""
+    if part.writes and (name in _PRINTERS or "<<" in part.text):
+        return f"writes {', '.join(map(plain, part.writes))}"
+    return spelled(part.text)
 
 
 def _unrolled(head: Sequence[str], following: list[_Part]) -> list[_Part]:

@@ -44,8 +44,10 @@ COPIES = {
         ["ca-certificates"],
         [f"/ca.crt is not in the image: certificates are in /etc/ssl/certs/{PEM}"],
     ),
-    "/etc/passwd /etc/passwd": ([], ["/etc/passwd has root and the user alone, whose home is /"]),
-    "/etc/group /etc/": ([], ["/etc/group has the groups of root and the user alone"]),
+    "/etc/passwd /etc/passwd": ([], []),
+    "/etc_passwd /etc/passwd": ([], []),
+    "/user/group /user/passwd /etc/": ([], []),
+    "/etc/passwd /other": ([], ["/etc/passwd of build is no program and no file of the project"]),
     "/tmp /tmp": ([], []),
 }
 
@@ -63,6 +65,16 @@ def test_local_time() -> None:
     keys, remarks = copied(words, more="ENV TZ=Europe/Berlin")
     assert (keys, remarks) == ({"timezones": True, "env/TZ": "Europe/Berlin"}, [])
     assert copied(words, "debian:13") == ({}, [NO_ZONES, LOCAL.format('"Europe/Berlin"')])
+
+
+def test_accounts_of_others() -> None:
+    """Where the user is none of them, what is not there is said."""
+    text = "FROM golang AS b\nCOPY . .\nRUN go build -o /api\nFROM scratch\nCOPY --from=b /api /api\n"
+    text += "COPY --from=b /u/passwd /u/group /etc/\nENTRYPOINT /api\nUSER web\n"
+    assert [remark for line, remark in carried(text).findings.remarks if line == 6] == [
+        "/etc/passwd has root and the user alone, whose home is /",
+        "/etc/group has the groups of root and the user alone",
+    ]
 
 
 def test_accounts_on_a_base() -> None:

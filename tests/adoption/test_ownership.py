@@ -121,7 +121,7 @@ WRITTEN = {
     "{ echo a; echo b; } > /x": ["RUN writes /x"],
     "<<E\necho 'a\n b' > /x\nE": ["RUN writes /x"],
     "<<EOF cat > /etc/motd\nhello\nEOF": ["RUN writes /etc/motd"],
-    "update-ca-certificates > /log": ["RUN writes /log"],
+    "update-ca-certificates > /log": ["RUN update-ca-certificates > /log"],
     "P=hunter2 && echo $P > /pw; echo b >> /pw": ["RUN writes /pw"],
     """["/bin/sh", "-c", "echo ghp_x > /pw"]""": ["RUN writes /pw"],
 }
@@ -175,6 +175,16 @@ BUILDING = {
     "echo v1 > version.txt": [f"RUN writes version.txt: {BEFORE}"],
     "echo machine h password ghp_x >> ~/.netrc": [f"RUN writes ~/.netrc: {LOGINS}"],
     "echo https://mirror > /etc/apk/repositories": [],
+    "echo Europe/Berlin > /etc/timezone && ln -sf /zone /etc/localtime": [],
+    "P=hunter2 && echo $P > /pw && touch /pw && cp /pw /etc && grep a /pw | tee /b >/dev/null": [],
+    "echo a > /root/data": [f"RUN writes /root/data: {BEFORE}"],
+    "echo a > $HOME/.gitconfig": [f"RUN writes $HOME/.gitconfig: {BEFORE}"],
+    "echo a > /src/a.txt && cp a b": [f"RUN writes /src/a.txt: {BEFORE}", f"RUN cp a b: {BEFORE}"],
+    "make > /log": [f"RUN make > /log: {BEFORE}"],
+    "sed -i s/a/b/ x.go > /log": [f"RUN sed -i s/a/b/ x.go > /log: {BEFORE}"],
+    "echo a > /usr/local/share/ca-certificates/a.crt": [
+        f"RUN writes /usr/local/share/ca-certificates/a.crt: {BEFORE}"
+    ],
     "rm -f debug.go": [],
     "go env -w GOFLAGS=-tags=x": [f"RUN go env -w GOFLAGS=-tags=x: {BEFORE}"],
     "go env && go get -d -v && go mod download && go list && go version": [],
