@@ -32,10 +32,11 @@ _USERS = frozenset({"adduser", "useradd"})
 
 
 class User(Struct, frozen=True):
-    """Hold the numbers that a user has; empty ones are not known."""
+    """Hold the numbers that a user has, and its group's name; empty ones are not known."""
 
     uid: str
     gid: str
+    group: str = ""
 
 
 class Accounts(Struct):
@@ -92,7 +93,7 @@ def _makes_home(verb: str, options: Options) -> bool:
 def _follow(verb: str, words: Sequence[str], accounts: Accounts) -> None:
     options, names = _read_options(verb, words)
     if verb in _USERS and len(names) == 1:
-        user = _made_user(verb, options, accounts)
+        user = _made_user(verb, names[0], options, accounts)
         accounts.users[names[0]] = user
         if not _named_group(verb, options):
             accounts.groups.setdefault(names[0], user.gid)
@@ -100,14 +101,14 @@ def _follow(verb: str, words: Sequence[str], accounts: Accounts) -> None:
         accounts.groups[names[0]] = options.get("-g", options.get("--gid", ""))
 
 
-def _made_user(verb: str, options: Options, accounts: Accounts) -> User:
+def _made_user(verb: str, name: str, options: Options, accounts: Accounts) -> User:
     uid = options.get("-u", options.get("--uid", ""))
     uid = uid if uid.isdecimal() else ""
     if group := _named_group(verb, options):
-        return User(uid, accounts.gid(group))
+        return User(uid, accounts.gid(group), group)
     # Such users of adduser's belong to `nogroup`, whose number differs between distributions.
     is_grouped = verb == "useradd" or "--group" in options or not {"-S", "--system"} & options.keys()
-    return User(uid, uid if is_grouped else "")
+    return User(uid, uid, name) if is_grouped else User(uid, "")
 
 
 def _named_group(verb: str, options: Options) -> str:

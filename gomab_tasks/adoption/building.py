@@ -54,7 +54,7 @@ def say_commands(stage: Stage, used: Iterable[Stage], contents: Contents) -> Non
         (step.instruction.line, command) for step in stage.all_steps() for command in commands_of(step)
     ]
     builds = [number for number, (line, command) in enumerate(commands) if read_go_build(command, line)]
-    place = _Place(list(_sources(stage, contents)), copied_paths(stage, used, contents))
+    place = _Place(list(_sources(stage, contents)), list(copied_paths(stage, used, contents)))
     for number, (line, command) in enumerate(commands):
         is_past = is_removing(command) and number > max(builds, default=number)
         is_prepared = is_idle(command) or is_installing(command) or is_preparing(command)

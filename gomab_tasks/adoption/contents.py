@@ -20,9 +20,9 @@ class Contents(Struct):
     Attributes:
         programs: by path in the Dockerfile's image.
         strangers: paths, perhaps patterns, of what nobody knows, and what was remarked.
-        account_files: the lines that copy /etc/passwd and /etc/group, by path.
         packages: names of those that were installed, which gomab does not.
         accounts: what commands made.
+        user: what the last USER says.
         has_guessed: a program is taken for one by its name, or since there is no other.
     """
 
@@ -33,9 +33,9 @@ class Contents(Struct):
     programs: dict[str, MainPackage] = field(default_factory=dict)
     files: list[dict[str, str]] = field(default_factory=list)
     strangers: dict[str, tuple[int, str]] = field(default_factory=dict)
-    account_files: dict[str, int] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     accounts: Accounts = field(default_factory=Accounts)
+    user: str = ""
     has_guessed: bool = False
 
     @property

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 from gomab_tasks.adoption.contents import Contents, known_folders
 from gomab_tasks.adoption.context import folders_without_go, ignored_patterns
-from gomab_tasks.adoption.findings import Findings
 from gomab_tasks.adoption.known import carry_known, is_replaced
 from gomab_tasks.adoption.modes import (
     MODES,
@@ -21,8 +20,9 @@ from gomab_tasks.adoption.modes import (
     read_chmods,
     say_lost_modes,
 )
-from gomab_tasks.adoption.programs import Copy, Ground, programs_of, project_path, read_copy
+from gomab_tasks.adoption.programs import Copy, Ground, folders_made, programs_of, project_path, read_copy
 from gomab_tasks.adoption.recipe import Stage, Step
+from gomab_tasks.adoption.volumes import is_given, volumes
 from gomab_tasks.golang.module import MainPackage
 
 _SOURCES = "the project's sources: name what the program reads in image.files"
@@ -39,7 +39,7 @@ def carry_copy(step: Step, contents: Contents) -> None:
         findings.say(line, f"a here-document as {copy.target}: make it a file of the project for image.files")
         return
     if not all(map(_is_remote, copy.sources)):
-        _say_flags(step, findings)
+        _say_flags(copy, contents)
     origin = step.instruction.flag("from")
     for source in copy.sources:
         if origin:
@@ -48,16 +48,24 @@ def carry_copy(step: Step, contents: Contents) -> None:
             _copy_context(source, copy, contents)
 
 
-def copied_paths(stage: Stage, used: Iterable[Stage], contents: Contents) -> list[str]:
-    """List what stages copy from another one, but for what keys stand for."""
+def copied_paths(stage: Stage, used: Iterable[Stage], contents: Contents) -> dict[str, str]:
+    """Give what stages copy from another one, but for what keys stand for, and where to."""
     steps = [step for one in used for step in one.all_steps() if step.instruction.flag("from")]
-    found: list[str] = []
+    found: dict[str, str] = {}
     for step in steps:
         if contents.recipe.find(step.instruction.flag("from")) is stage:
             copy = read_copy(step, contents.escape)
             paths = [posixpath.normpath(posixpath.join("/", source)) for source in copy.sources]
-            found += [path for path in paths if not is_replaced(_into(copy, path, contents))]
+            found |= {path: copy.target for path in paths if not is_replaced(_into(copy, path, contents))}
     return found
+
+
+def _is_made(source: str, copy: Copy, contents: Contents) -> bool:
+    """Tell whether a folder is made in another stage, and nothing of the project is copied to it."""
+    stage = contents.recipe.find(copy.step.instruction.flag("from"))
+    path = posixpath.normpath(posixpath.join("/", source))
+    made = [paths for step in (stage.all_steps() if stage else ()) for _, paths in folders_made(step)]
+    return any(path in paths for paths in made) and not _origin(path, stage, contents)
 
 
 def say_left_out(step: Step, contents: Contents) -> None:
@@ -76,9 +84,12 @@ def say_left_out(step: Step, contents: Contents) -> None:
         )
 
 
-def _say_flags(step: Step, findings: Findings) -> None:
+def _say_flags(copy: Copy, contents: Contents) -> None:
+    step, findings = copy.step, contents.findings
     flags = dict(step.instruction.flags)
-    if (owner := flags.get("chown", "")) and not is_root(owner):
+    is_made = all(_is_made(source, copy, contents) for source in copy.sources)
+    owner = flags.get("chown", "")
+    if owner and not is_root(owner) and not (is_made and is_given(copy.target, owner, contents)):
         findings.say(step.instruction.line, f"--chown={owner}: {OWNERS}")
     if (mode := flags.get("chmod", "")) and not is_plain_mode(mode):
         findings.say(step.instruction.line, f"--chmod={mode}: {MODES}")
@@ -90,11 +101,13 @@ def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None
     step = copy.step
     stage = contents.recipe.find(origin)
     path = posixpath.normpath(posixpath.join("/", source))
-    found = project_path(path, stage, contents.ground, contents.escape) if stage else ""
+    found = _origin(path, stage, contents)
     if stage and _copy_programs(path, stage, copy, contents):
         if found:
             contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
-    elif carry_known(path, _into(copy, path, contents), step, contents):
+    elif carry_known(path, _into(copy, path, contents), step, contents) or (
+        copy.target in volumes(contents) and _is_made(source, copy, contents)
+    ):
         return
     elif found == ".":
         contents.findings.say(step.instruction.line, f"{source} of {origin} holds {_SOURCES}")
@@ -107,6 +120,11 @@ def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None
     else:
         text = f"{source} of {origin} is no program and no file of the project"
         contents.say_stranger(_into(copy, path, contents), step.instruction.line, text)
+
+
+def _origin(path: str, stage: Stage | None, contents: Contents) -> str:
+    """Give what a file of a stage was copied from in the project; nothing if it was not."""
+    return project_path(path, stage, contents.ground, contents.escape) if stage else ""
 
 
 def _copy_programs(path: str, stage: Stage, copy: Copy, contents: Contents) -> bool:

@@ -7,7 +7,6 @@ import re
 from gomab_tasks.adoption.accounts import made_accounts
 from gomab_tasks.adoption.contents import Contents
 from gomab_tasks.adoption.copies import carry_copy, say_left_out
-from gomab_tasks.adoption.known import say_accounts
 from gomab_tasks.adoption.modes import read_chmods, say_lost_modes
 from gomab_tasks.adoption.ownership import say_ownership
 from gomab_tasks.adoption.properties import carry_property
@@ -17,6 +16,7 @@ from gomab_tasks.settings import SCRATCH
 
 _WITHOUT_SHELL = re.compile(r"(^|[/.])distroless[/.-]|chainguard/static|cgr\.dev/")
 
+_FIRST = frozenset({"USER", "VOLUME"})
 _OF_A_PLATFORM = re.compile(r"\$\{?\w*(?:ARCH|PLATFORM)")
 
 
@@ -25,9 +25,9 @@ def carry_image(contents: Contents) -> None:
     _carry_base(contents)
     contents.accounts = made_accounts(step for stage in contents.recipe.stages for step in stage.steps)
     _carry_workdir(contents)
-    for step in contents.stage.all_steps():
+    # What is said of a file may depend on the user and the volumes.
+    for step in sorted(contents.stage.all_steps(), key=lambda step: step.instruction.name not in _FIRST):
         _carry_step(step, contents)
-    say_accounts(contents)
     say_ownership(contents)
     chmods = list(read_chmods(contents.stage))
     for file in contents.files:

@@ -37,7 +37,7 @@ def carry_known(path: str, target: str, step: Step, contents: Contents) -> bool:
     elif path.startswith(_ZONES):
         _carry_zones(target, step, contents)
     elif target in _ACCOUNTS:
-        _carry_accounts(target, step, contents)
+        _say_accounts(target, step, contents)
     else:
         return path == _TEMPORARY
     return True
@@ -46,13 +46,6 @@ def carry_known(path: str, target: str, step: Step, contents: Contents) -> bool:
 def is_replaced(target: str) -> bool:
     """Tell whether keys stand for a file of the image, wherever it came from."""
     return target == _LOCAL_TIME or target in _ACCOUNTS
-
-
-def say_accounts(contents: Contents) -> None:
-    """Say which accounts of a copied file are not in the image, unless its user is."""
-    if ("image", "user") not in contents.findings.keys:
-        for path, line in contents.account_files.items():
-            contents.findings.say(line, _ACCOUNTS[path])
 
 
 def keep_for_scratch(key: str, step: Step, contents: Contents) -> None:
@@ -113,9 +106,10 @@ def _say_elsewhere(what: str, place: str, target: str, step: Step, contents: Con
     contents.findings.say(step.instruction.line, f"{target} is not in the image: {what} are in {place}")
 
 
-def _carry_accounts(target: str, step: Step, contents: Contents) -> None:
+def _say_accounts(target: str, step: Step, contents: Contents) -> None:
+    """Say which accounts are not in the image, unless its user is."""
     if contents.has_base:
         text = f"gomab adds no accounts to a base: {target} stays"
         contents.findings.say(step.instruction.line, text)
-    else:
-        contents.account_files[target] = step.instruction.line
+    elif ("image", "user") not in contents.findings.keys:
+        contents.findings.say(step.instruction.line, _ACCOUNTS[target])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gomab_tasks.adoption.accounts import is_account, is_user, made_home
 from gomab_tasks.adoption.contents import Contents, known_folders
 from gomab_tasks.adoption.copies import copied_paths
 from gomab_tasks.adoption.modes import MODES, OWNERS, Change, is_within, read_changes
-from gomab_tasks.adoption.programs import commands_of, programs_of
+from gomab_tasks.adoption.programs import commands_of, folders_made, programs_of
 from gomab_tasks.adoption.recipe import Stage, Step
 from gomab_tasks.adoption.shell import Command
+from gomab_tasks.adoption.volumes import is_given, volumes
 
 _FOLDERS = "image.volumes makes folders that belong to the user"
 _OWNERS = f"{OWNERS}; {_FOLDERS}"
@@ -31,16 +32,22 @@ def say_copied_ownership(stage: Stage, used: Iterable[Stage], contents: Contents
     copied = copied_paths(stage, used, contents)
     for command, change in read_changes(stage):
         is_copied = any(change.reaches(path) or _is_below(path, change) for path in copied)
-        if is_copied and not change.is_plain:
+        if is_copied and not change.is_plain and not _is_given(change, copied, contents):
             _say(command, change, contents)
     for step in stage.all_steps():
         _say_copied_folders(step, stage, copied, contents)
 
 
-def _say_copied_folders(step: Step, stage: Stage, copied: Sequence[str], contents: Contents) -> None:
+def _is_given(change: Change, copied: Mapping[str, str], contents: Contents) -> bool:
+    """Tell whether all that gets another owner is copied to volumes that belong to it."""
+    targets = [copied.get(path, "") for path in change.paths]
+    return change.verb == "chown" and all(is_given(target, change.value, contents) for target in targets)
+
+
+def _say_copied_folders(step: Step, stage: Stage, copied: Iterable[str], contents: Contents) -> None:
     """Say which folders come with a folder that is copied, unless programs lie there."""
     made = [found.path for found in programs_of(stage, contents.ground)]
-    for command, paths in _folders_made(step):
+    for command, paths in folders_made(step):
         lost = (path for path in paths if not any(is_within(place, path) for place in made))
         if any(is_within(path, folder) and path != folder for path in lost for folder in copied):
             contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
@@ -60,52 +67,25 @@ def _is_kept(path: str, change: Change, contents: Contents) -> bool:
         return change.verb == "chmod"
     if change.is_plain and not contents.is_compiling:
         return _is_carried(path, contents)
-    is_its = change.verb == "chown" and _is_user(change.value, contents)
-    return change.is_plain or (_is_volume(path, contents) and is_its)
+    return change.is_plain or (change.verb == "chown" and is_given(path, change.value, contents))
 
 
 def _is_carried(path: str, contents: Contents) -> bool:
     """Tell whether a path is carried over, or was said already, or has in it what is."""
     carried = [*contents.programs, *(file["to"] for file in contents.files), *contents.strangers]
-    folders = [*_volumes(contents), contents.stage.scope.workdir or "/"]
+    folders = [*volumes(contents), contents.stage.scope.workdir or "/"]
     is_part = any(is_within(path, place) for place in carried)
     return is_part or any(is_within(place, path) for place in (*carried, *folders))
-
-
-def _volumes(contents: Contents) -> Sequence[str]:
-    found = contents.findings.keys.get(("image", "volumes"), [])
-    assert isinstance(found, list)
-    return [str(path) for path in found]
-
-
-def _is_volume(path: str, contents: Contents) -> bool:
-    """Tell whether a path is a volume without files, which would belong to root."""
-    return path in _volumes(contents) and not any(is_within(file["to"], path) for file in contents.files)
-
-
-def _is_user(owner: str, contents: Contents) -> bool:
-    """Tell whether an owner is the user of the image, whom its volumes belong to."""
-    name, _, group = owner.partition(":")
-    user = contents.accounts.user(name)
-    uid, _, gid = str(contents.findings.keys.get(("image", "user"), "")).partition(":")
-    is_its_group = not group or not gid or contents.accounts.gid(group) == gid
-    return bool(uid) and uid in (name, user.uid if user else name) and is_its_group
 
 
 def _say_folders(step: Step, contents: Contents) -> None:
     made = (found.path for found in programs_of(contents.stage, contents.ground))
     known = [*known_folders(contents), *made]
-    for command, paths in _folders_made(step):
+    for command, paths in folders_made(step):
         if not all(
             _is_carried(path, contents) or any(is_within(one, path) for one in known) for path in paths
         ):
             contents.findings.say(step.instruction.line, f"RUN {command.text}: {_FOLDERS}")
-
-
-def _folders_made(step: Step) -> Iterator[tuple[Command, list[str]]]:
-    for command in commands_of(step):
-        if command.words[0] == "mkdir":  # a mode behind -m counts as a folder that nothing has
-            yield command, [command.path(word) for word in command.words[1:] if word[:1] != "-"]
 
 
 def _say_accounts(commands: Sequence[Command], step: Step, contents: Contents) -> None:
@@ -115,7 +95,7 @@ def _say_accounts(commands: Sequence[Command], step: Step, contents: Contents) -
     parts = [f"RUN {' && '.join(command.text for command in commands)}: gomab adds no accounts"]
     if any(map(is_user, commands)) and ("image", "env", "HOME") not in contents.findings.keys:
         parts.append("HOME is / unless image.env sets it")
-    homes = dict.fromkeys(map(made_home, commands)).keys() - {"", *_volumes(contents)}
+    homes = dict.fromkeys(map(made_home, commands)).keys() - {"", *volumes(contents)}
     parts += [_home_text(home, contents) for home in sorted(homes)]
     contents.findings.say(step.instruction.line, "; ".join(parts))
 

@@ -88,6 +88,13 @@ def commands_of(step: Step) -> list[Command]:
         return [Command((text,), {}, step.scope.workdir or "/", spelled(text))]
 
 
+def folders_made(step: Step) -> Iterator[tuple[Command, list[str]]]:
+    """List what `mkdir` makes, absolute."""
+    for command in commands_of(step):
+        if command.words[0] == "mkdir":  # a mode behind -m counts as a folder that nothing has
+            yield command, [command.path(word) for word in command.words[1:] if word[:1] != "-"]
+
+
 def builds_of(stage: Stage) -> Iterator[GoBuild]:
     """List what a stage and those below it compile."""
     for step in stage.all_steps():

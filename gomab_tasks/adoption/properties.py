@@ -56,6 +56,7 @@ def _carry_user(step: Step, contents: Contents) -> None:
     text, line = _filled(step.instruction.text, step, contents), step.instruction.line
     name, _, group = text.partition(":")
     user = contents.accounts.user(name)
+    contents.user = text
     if name.isdecimal() and not group and not (user and _has_accounts(contents)):
         _carry_number(name, step, contents)
     elif user and user.uid:

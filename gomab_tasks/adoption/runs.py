@@ -63,7 +63,7 @@ def _is_idle_here(command: Command, contents: Contents) -> bool:
 
 def is_idle(command: Command) -> bool:
     """Tell whether a command leaves nothing that an image of gomab's would lack, or is said elsewhere."""
-    name = posixpath.basename(command.words[0])
+    name = command.name
     if command.writes:
         return False
     if is_go(name):
@@ -92,7 +92,7 @@ def is_login(command: Command) -> bool:
 
 def is_removing(command: Command) -> bool:
     """Tell whether a command removes files."""
-    return posixpath.basename(command.words[0]) in _REMOVERS
+    return command.name in _REMOVERS
 
 
 def is_preparing(command: Command) -> bool:
@@ -108,7 +108,7 @@ def _paths(command: Command) -> list[str]:
 
 def may_compile(command: Command) -> bool:
     """Tell whether a command may start `go build`, unless its name says that it does something else."""
-    name = posixpath.basename(command.words[0])
+    name = command.name
     return name in _BUILDERS.split() or name.endswith(".sh")
 
 

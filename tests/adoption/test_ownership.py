@@ -115,6 +115,49 @@ def test_a_volume_of_a_named_user(project: Path) -> None:
     assert remarks_of_image(project, "chown app /data", "STOPSIGNAL 2") == [f"RUN chown app /data: {OWNERS}"]
 
 
+@pytest.mark.parametrize(
+    "made",
+    ["addgroup -S app && adduser -S -G app app", "groupadd -r app && useradd -r -g app -u 1000 app"],
+)
+def test_a_volume_of_a_user_without_numbers(made: str, project: Path) -> None:
+    """The name that USER has stands for a number that is not known; its group is its own."""
+    for owner in ("app", "app:app"):
+        said = remarks_of_image(project, f"{made} && mkdir -p /data && chown -R {owner} /data", "USER app")
+        assert [remark.partition(":")[0] for remark in said] == [f"RUN {made}"]
+    said = remarks_of_image(project, f"{made} && chown app:web /data", "USER app")
+    assert f"RUN chown app:web /data: {OWNERS}" in said
+
+
+VOLUMES = {
+    "--chown=65532:65532 /data /data": [],
+    "--chown=nonroot /data /data/": [],
+    "/data /data": [],
+    "--chown=7 /data /data": ["--chown=7: files belong to 0:0 and everybody may read them"],
+    "--chown=65532 /src /data": [
+        "--chown=65532: files belong to 0:0 and everybody may read them",
+        "/src of build holds the project's sources: name what the program reads in image.files",
+    ],
+    "--chown=65532 /data /other": [
+        f"RUN chown -R 65532:65532 /data: {OWNERS}",
+        "--chown=65532: files belong to 0:0 and everybody may read them",
+        "/data of build is no program and no file of the project",
+    ],
+}
+
+
+@pytest.mark.parametrize("words", VOLUMES)
+def test_a_volume_that_is_copied(words: str, project: Path) -> None:
+    """An empty folder of another stage is what volumes are, and has their owner."""
+    text = (
+        "FROM golang:1.25 AS build\nWORKDIR /src\nCOPY . .\n"
+        "RUN go build -o /out/api . && mkdir /data && chown -R 65532:65532 /data\n"
+        f"FROM gcr.io/distroless/static\nCOPY --from=build {words}\nCOPY --from=build /out/api /api\n"
+        "VOLUME /data\nUSER nonroot\nENTRYPOINT api\n"
+    )
+    said = sorted(carried(text, project).findings.remarks)
+    assert [remark for line, remark in said if remark.startswith("RUN") or line == 6] == VOLUMES[words]
+
+
 WRITTEN = {
     "echo 'hosts: files dns' > /etc/nsswitch.conf": ["RUN writes /etc/nsswitch.conf"],
     "[ -e /x ] && echo a >> /x || printenv > /y": ["RUN writes /x", "RUN writes /y"],
