@@ -222,8 +222,12 @@ def _checked(before: bytes, after: bytes) -> bytes:
             f"{FILE}: [tool.gomab] cannot be added below what is there ({error.msg}); "
             "write [tool] as tables of its own"
         ) from None
+    if _without_table(new) != _without_table(old):  # a line of a text may look like the table's head
+        raise SettingsError(
+            f"{FILE}: the empty [tool.gomab] cannot be told from a text that holds it; remove it, then "
+            "repeat this"
+        )
     _check_table(new["tool"]["gomab"])
-    assert _without_table(new) == _without_table(old)
     return after
 
 

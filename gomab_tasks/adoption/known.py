@@ -85,10 +85,12 @@ def _carry_certificates(target: str, step: Step, contents: Contents) -> None:
         _say_elsewhere("certificates", "/etc/ssl/certs/ca-certificates.crt", target, step, contents)
     stage = contents.recipe.find(step.instruction.flag("from"))
     if stage and any(_adds_certificates(one, contents) for one in stage.all_steps()):
-        contents.findings.say(
-            step.instruction.line,
-            "the project's own certificates are among them: set image.ca-certificates to a PEM file with all",
+        cure = (
+            "put a PEM file with all over the base's (image.files)"
+            if contents.has_base
+            else "set image.ca-certificates to a PEM file with all"
         )
+        contents.findings.say(step.instruction.line, f"the project's own certificates are among them: {cure}")
 
 
 def _adds_certificates(step: Step, contents: Contents) -> bool:

@@ -79,6 +79,15 @@ def test_empty_table(hello: Path, above: str, below: str, line_end: str) -> None
     assert init(hello) == []
 
 
+def test_an_empty_table_beside_a_text_like_it(hello: Path) -> None:
+    """What cannot be told apart is left alone, with a line that says so."""
+    text = "[tool.x]\ny = '''\n[tool.gomab]\n'''\n[ tool . gomab ]\n"
+    (hello / "pyproject.toml").write_text(text)
+    with pytest.raises(SettingsError, match="cannot be told from a text that holds it"):
+        init(hello)
+    assert (hello / "pyproject.toml").read_text() == text
+
+
 def test_installing(hello: Path) -> None:
     """A task file that needs gomab from now on, and does not name it itself, is said, once."""
     (hello / "noxfile.py").write_text('# /// script\n# dependencies = ["nox"]\n# ///\nimport nox\n')
