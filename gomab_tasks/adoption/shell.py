@@ -289,7 +289,7 @@ def _split(text: str, hidden: Sequence[str]) -> Iterator[_Part]:
     """Split into simple commands; of what is redirected, only the files that are written stay."""
     fields = iter(hidden)
     for words, writes, start, end in _spans(text):
-        yield _Part(words, writes, _FIELD.sub(lambda _: next(fields), text[start:end]))
+        yield _Part(words, writes, _FIELD.sub(lambda _: next(fields, ""), text[start:end]))
 
 
 def _spans(text: str) -> Iterator[tuple[list[str], list[str], int, int]]:
