@@ -269,7 +269,9 @@ def _unrolled(head: Sequence[str], following: list[_Part]) -> list[_Part]:
     end = _end_of_loop(following)
     body, rest = following[:end], following[end:]
     values = " ".join(head[3:]).split()
-    if not values or any(map(_UNSETTLED.search, values)):
+    # Without a `done`, which is the first of the rest, loops within would never end.
+    is_open = not rest and any(_LOOPS.intersection(part.words) for part in body)
+    if is_open or not values or any(map(_UNSETTLED.search, values)):
         return following
     passes = ([_Part([f"{head[1]}={value}"]), *body] for value in values)
     return [*chain.from_iterable(passes), *rest]

@@ -110,6 +110,7 @@ def test_what_is_shown(run: str) -> None:
 LOOPS = {
     "for c in a b; do x $c; y; done; z": ["x a", "y", "x b", "y", "z"],
     "for c in a b\ndo x $c\ndone": ["x a", "x b"],
+    "for c in a b; do for d in a b; do x $d": ["x a", "x b"],
     "for c in $ALL; do x ${c}.go; done": ["x a.go", "x b.go"],
     "L='a b'; for c in $L; do x $c; done": ["x a", "x b"],
     "for c in a b; do for d in 1 2; do x $c$d; done; y $c; done": [
