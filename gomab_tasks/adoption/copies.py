@@ -55,15 +55,20 @@ def copied_paths(stage: Stage, used: Iterable[Stage], contents: Contents) -> dic
     for step in steps:
         if contents.recipe.find(step.instruction.flag("from")) is stage:
             copy = read_copy(step, contents.escape)
-            paths = [posixpath.normpath(posixpath.join("/", source)) for source in copy.sources]
+            paths = list(map(_absolute, copy.sources))
             found |= {path: copy.target for path in paths if not is_replaced(_into(copy, path, contents))}
     return found
+
+
+def _absolute(source: str) -> str:
+    """Spell what is copied from another stage as a path there."""
+    return posixpath.normpath(posixpath.join("/", source))
 
 
 def _is_made(source: str, copy: Copy, contents: Contents) -> bool:
     """Tell whether a folder is made in another stage, and nothing of the project is copied to it."""
     stage = contents.recipe.find(copy.step.instruction.flag("from"))
-    path = posixpath.normpath(posixpath.join("/", source))
+    path = _absolute(source)
     made = [paths for step in (stage.all_steps() if stage else ()) for _, paths in folders_made(step)]
     return any(path in paths for paths in made) and not _origin(path, stage, contents)
 
@@ -100,7 +105,7 @@ def _say_flags(copy: Copy, contents: Contents) -> None:
 def _copy_from(origin: str, source: str, copy: Copy, contents: Contents) -> None:
     step = copy.step
     stage = contents.recipe.find(origin)
-    path = posixpath.normpath(posixpath.join("/", source))
+    path = _absolute(source)
     found = _origin(path, stage, contents)
     if stage and _copy_programs(path, stage, copy, contents):
         if found:

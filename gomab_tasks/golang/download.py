@@ -11,7 +11,7 @@ from gomab_tasks import files
 from gomab_tasks.errors import CompileError
 from gomab_tasks.golang.failure import explain_download
 from gomab_tasks.golang.module import Module
-from gomab_tasks.golang.toolchain import Toolchain
+from gomab_tasks.golang.toolchain import Toolchain, workspace_of
 from gomab_tasks.process import Completed, Processes
 
 
@@ -37,7 +37,7 @@ def download(
     Raises `CompileError` that names the module and what would mend it.
     """
     with files.temporary_folder(scratch) as folder:
-        if not _workspace(toolchain, env):
+        if not workspace_of({**toolchain.env, **env}):
             for source in module.sums:
                 shutil.copyfile(source, folder / source.name)
             words = ["mod", "download", f"-modfile={folder / 'go.mod'}"]
@@ -57,7 +57,7 @@ def requires_any(toolchain: Toolchain, module: Module, env: Mapping[str, str]) -
     Args:
         env: as in `download`.
     """
-    if _workspace(toolchain, env) and module.path:
+    if workspace_of({**toolchain.env, **env}) and module.path:
         return True
     return any(_has_requirement(path) for path in module.sums if path.name == "go.mod")
 
@@ -65,8 +65,3 @@ def requires_any(toolchain: Toolchain, module: Module, env: Mapping[str, str]) -
 def _has_requirement(path: Path) -> bool:
     with files.read_errors(path):
         return bool(re.search(rb"^\s*require\b", path.read_bytes(), re.MULTILINE))
-
-
-def _workspace(toolchain: Toolchain, env: Mapping[str, str]) -> str:
-    """Give the go.work in use; empty where there is none."""
-    return env.get("GOWORK", toolchain.env.get("GOWORK", "")).removeprefix("off")

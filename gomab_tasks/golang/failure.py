@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from gomab_tasks.errors import CompileError, SettingsError, ToolchainError
 from gomab_tasks.process import Completed
 
+_NO_FETCHER = r'"(?:git|hg|svn|bzr|fossil)": executable file not found'
 _SIGNS = re.compile(
     r"verifying |cannot find module|missing go\.sum entry|dial tcp|disabled by GOPROXY=off"
     r"|invalid version: |unrecognized import path|: reading (https?|file)://|: git (?:ls-remote|init|fetch) "
-    r"|\(replaced by |^(?!.*VCS status).*\"(?:git|hg|svn|bzr|fossil)\": executable file not found",
+    rf"|\(replaced by |^(?!.*VCS status).*{_NO_FETCHER}",
     re.MULTILINE,
 )
 
@@ -116,7 +117,7 @@ _CURES = (
         "its host's SSH key is not known; compare it with the host's own, then add it to ~/.ssh/known_hosts",
     ),
     (
-        r'"(?:git|hg|svn|bzr|fossil)": executable file not found',
+        _NO_FETCHER,
         (
             "it comes from a repository, and the program to fetch that is not installed; install it, or set "
             "another GOPROXY"

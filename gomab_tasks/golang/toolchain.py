@@ -114,8 +114,7 @@ def passed_line(toolchain: Toolchain) -> tuple[str, str] | None:
 
     Go says nothing itself: where it does not switch, only the `go` line binds it.
     """
-    workspace = toolchain.env.get("GOWORK", "").removeprefix("off")
-    file = Path(local_name(workspace or toolchain.env.get("GOMOD") or os.devnull))
+    file = Path(local_name(workspace_of(toolchain.env) or toolchain.env.get("GOMOD") or os.devnull))
     with files.read_errors(file):
         found = re.search(rb"^\s*toolchain\s+(\S+)", file.read_bytes(), re.MULTILINE)
     name = found[1].decode(errors="replace") if found else ""
@@ -124,6 +123,11 @@ def passed_line(toolchain: Toolchain) -> tuple[str, str] | None:
         return None
     kept = f"{_policy(toolchain)} keeps {toolchain.version}"
     return f"{file.name} asks for toolchain {name}, but {kept}", _cure(wanted)
+
+
+def workspace_of(env: Mapping[str, str]) -> str:
+    """Give the go.work in use, of what `go env` says; empty where there is none."""
+    return env.get("GOWORK", "").removeprefix("off")
 
 
 def local_name(text: str) -> str:
